@@ -19,6 +19,8 @@
 extern "C" {
 #endif
 
+#define HF_API __attribute__((visibility("default")))
+
 /* SYN cookies of a listener (ip-sysctl, tcp_syncookies). */
 enum hf_cookies {
 	HF_COOKIES_OPT_AUTO = 0, /* when the half-open table is full (default) */
@@ -33,7 +35,7 @@ enum hf_overflow_opt {
 	HF_OVERFLOW_OPT_RST,	    /* the client gets a RST */
 };
 
-/* Options of hf_listen(). Zero it and set what differs. */
+/* Options of hf_listen(). Zero it, set `size` and what differs. */
 struct hf_listen_options {
 	size_t size; /* sizeof(struct hf_listen_options), for later versions */
 	const char *socket_path; /* control socket; NULL: $HANDFAST_SOCKET, else
@@ -50,30 +52,46 @@ struct hf_listen_options {
  * usually bound; an unbound one is bound to a free port, as listen(2) does.
  * The daemon calls listen(2) on it, so it also is the kernel's listener for
  * all that XDP leaves to the kernel (loopback, other interfaces, MD5, times
- * without a daemon); what arrives there comes out of hf_accept() too.
- * backlog is bounded by net.core.somaxconn. opt may be NULL.
+ * without a daemon); what arrives there comes out of hf_accept() too. For
+ * that, O_NONBLOCK is set on it. backlog is bounded by net.core.somaxconn.
+ * opt may be NULL.
  *
  * Returns a descriptor (close-on-exec) that polls readable (POLLIN, level-
  * and edge-triggered) when a connection waits. Closing every copy of it ends
- * the listener; connections that nobody accepted are reset then. bound_fd
- * stays the caller's: it may be kept or closed.
+ * the listener, a moment later; connections that nobody accepted are reset
+ * then. bound_fd stays the caller's and may be closed at once. One that is
+ * kept open goes on as the kernel's own listener after the end.
  *
- * A second call with the same socket only changes backlog and options and
- * returns the same descriptor.
+ * A second call with the same socket only changes backlog and options (the
+ * control socket stays the first one) and returns the same descriptor, which
+ * has to be open still. While the daemon is away it changes the kernel's
+ * listener at once, and the daemon's when that is back.
  *
  * The process that called it has to live as long as the listener; children
- * made by fork(2) may call hf_accept() on the inherited descriptor. A thread
- * of the library (all signals blocked) registers the listener again when the
- * daemon was restarted and accepts from the kernel's listener.
+ * made by fork(2) may call hf_accept() on the inherited descriptor, and
+ * hf_listen() for listeners of their own. A thread of the library (all
+ * signals blocked) registers the listener again when the daemon was
+ * restarted and accepts from the kernel's listener.
  *
  * Errors: -1 and errno. listen(2)'s own (EADDRINUSE, EBADF, ENOTSOCK,
- * EOPNOTSUPP), and EPROTONOSUPPORT: not TCP; EXDEV: another network namespace
- * than the daemon's; EADDRINUSE: another socket has this address, and they do
- * not form a SO_REUSEPORT group of one uid; ENOSPC: no listener slot left;
- * ENOENT, ECONNREFUSED: no daemon at socket_path; EACCES: no right to its
- * socket; EPROTO: the daemon is of another version; EINVAL: bad options.
+ * EOPNOTSUPP, EINVAL: connected), and EPROTONOSUPPORT: not TCP; EXDEV:
+ * another network namespace than the daemon's; EADDRINUSE: another socket
+ * has this address, and they do not form a SO_REUSEPORT group of one uid;
+ * ENOSPC: no listener slot left; ENOENT, ECONNREFUSED: no daemon at
+ * socket_path; EACCES: no right to its socket; EPROTO: the daemon is of
+ * another version; ECONNRESET: it went away; ETIMEDOUT: it did not answer
+ * within 10 s; EINVAL: bad options; EBADF: see above; EMFILE, ENFILE,
+ * ENOMEM, EAGAIN: descriptors, memory or threads are at their limit.
  */
-int hf_listen(int bound_fd, int backlog, const struct hf_listen_options *opt);
+HF_API int hf_listen(int bound_fd, int backlog,
+		     const struct hf_listen_options *opt);
+
+/*
+ * hf_listen_error - why this thread's last hf_listen() failed, and what to
+ * do, in words. "" after a success. Valid until the thread calls hf_listen()
+ * again.
+ */
+HF_API const char *hf_listen_error(void);
 
 /*
  * hf_accept - accept4(2) for a descriptor of hf_listen().
@@ -84,11 +102,14 @@ int hf_listen(int bound_fd, int backlog, const struct hf_listen_options *opt);
  * truncated to *addrlen, which receives the full size; both may be NULL.
  *
  * Returns the connected socket. Errors: -1 and errno, as accept4(2): EAGAIN,
- * EINTR, EMFILE and ENFILE (the connection stays lost to this call but not
- * silently: it is closed), ECONNABORTED, EINVAL (bad flags; fd is not from
- * hf_listen()), EBADF, ENOTSOCK, EFAULT.
+ * EINTR, EMFILE, ECONNABORTED, EINVAL (bad flags or *addrlen; fd is not from
+ * hf_listen(), was shut down, or the process that made it has ended), EBADF,
+ * ENOTSOCK, EFAULT. EMFILE leaves the connection in the queue, but for the
+ * race that another thread takes the last free descriptor during the call:
+ * the connection is closed then.
  */
-int hf_accept(int fd, struct sockaddr *addr, socklen_t *addrlen, int flags);
+HF_API int hf_accept(int fd, struct sockaddr *addr, socklen_t *addrlen,
+		     int flags);
 
 /* One connection of hf_accept_batch(). */
 struct hf_accepted {
@@ -104,7 +125,7 @@ struct hf_accepted {
  * Returns how many out[] entries were filled (at least 1), or -1 and errno
  * as hf_accept(). n is at least 1; more than 64 counts as 64.
  */
-int hf_accept_batch(int fd, struct hf_accepted *out, int n, int flags);
+HF_API int hf_accept_batch(int fd, struct hf_accepted *out, int n, int flags);
 
 #ifdef __cplusplus
 }

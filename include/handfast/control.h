@@ -25,8 +25,9 @@
 
 enum hf_ctl_type {
 	/* Application: listen. Descriptors: the bound socket, the channel's
-	 * writing end. For a socket that listens already (the same socket, by
-	 * SO_COOKIE) only backlog and options change. */
+	 * writing end. One connection carries one listener and is its life:
+	 * closing it ends the listener. Sent again on the same connection, with
+	 * the same socket (by SO_COOKIE), only backlog and options change. */
 	HF_CTL_LISTEN = 1,
 	/* CLI (root or the daemon's own uid): an interface was attached, or
 	 * is about to be detached. The daemon opens rings for it, or closes
@@ -62,7 +63,13 @@ struct hf_child_msg {
 		struct sockaddr_in in;
 		struct sockaddr_in6 in6;
 	} peer; /* sin_family says which; of the listener's family */
-	__u32 pad;
+	/*
+	 * What hf_accept() has to make of SO_LINGER. Linux resets what waits
+	 * in the accept queue of a listener that closes. Whoever pushes may
+	 * have the same for connections that are in the channel: switch
+	 * SO_LINGER on with no time, and tell here what it was.
+	 */
+	__s32 linger; /* 0: leave it, -1: switch it off, n: on, n seconds */
 };
 _Static_assert(sizeof(struct hf_child_msg) == 32, "hf_child_msg");
 
