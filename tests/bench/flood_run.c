@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* Sending: bursts at their times, or all that goes. */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#include "flood.skel.h"
+#include "synflood.h"
+#include "vethstat.h"
+
+#define NSEC 1000000000LL
+/* Without a rate: frames a call; a call is what *stop can wait for. */
+#define FULL_CHUNK 16384
+#define FULL_BATCH 64
+/* More bursts a second only cost calls, fewer make the flood lumpy. */
+#define BURSTS_A_SECOND 4000
+/* Time lost to others is made up for, unless it is more than this. */
+#define LATE_MAX_NS (50 * NSEC / 1000)
+
+struct sender {
+	struct flood_skel *skel;
+	struct flood_progress *progress;
+	const char *dev;
+	uint32_t frame_len;
+	uint64_t delivered_before;
+	int64_t refresh_ns; /* next look at the counters */
+};
+
+static int64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * NSEC + t.tv_nsec;
+}
+
+static void sleep_until(int64_t ns)
+{
+	struct timespec t = {.tv_sec = ns / NSEC, .tv_nsec = ns % NSEC};
+
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
+}
+
+static uint64_t delivered(const char *dev)
+{
+	uint64_t sum = 0;
+
+	vethstat_sum(dev, "tx_queue_", "_xdp_xmit", &sum);
+	return sum;
+}
+
+static void progress_read(struct sender *s)
+{
+	int cpus = libbpf_num_possible_cpus();
+	struct flood_progress *p = s->progress;
+	struct flood_answers *a;
+	__u32 zero = 0;
+	int i;
+
+	p->sent = s->skel->bss->sent;
+	p->delivered = delivered(s->dev) - s->delivered_before;
+	a = calloc(cpus > 0 ? cpus : 1, sizeof(*a));
+	if (!a)
+		return;
+	if (!bpf_map_lookup_elem(bpf_map__fd(s->skel->maps.answers), &zero,
+				 a)) {
+		struct flood_answers sum = {};
+
+		for (i = 0; i < cpus; i++) {
+			sum.synack += a[i].synack;
+			sum.rst += a[i].rst;
+			sum.other += a[i].other;
+		}
+		p->synack = sum.synack;
+		p->rst = sum.rst;
+		p->other = sum.other;
+	}
+	free(a);
+}
+
+static void progress_refresh(struct sender *s, int64_t now)
+{
+	if (now < s->refresh_ns)
+		return;
+	progress_read(s);
+	s->refresh_ns = now + NSEC / 10;
+}
+
+static int send_frames(struct sender *s, uint32_t n, uint32_t batch)
+{
+	uint8_t frame[FLOOD_FRAME_MAX] = {};
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame,
+		    .data_size_in = s->frame_len, .repeat = n,
+		    .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = batch);
+	int fd = bpf_program__fd(s->skel->progs.flood);
+
+	if (!bpf_prog_test_run_opts(fd, &opts) || errno == EINTR)
+		return 0;
+	return -errno;
+}
+
+static uint32_t burst_size(double rate)
+{
+	uint32_t n = rate / BURSTS_A_SECOND + 1;
+
+	return n > FLOOD_BURST_MAX ? FLOOD_BURST_MAX : n;
+}
+
+/*
+ * A burst every `gap`. Whoever is late catches up with bursts of the same
+ * size at half the gap: never a larger one.
+ */
+static int run_paced(struct sender *s, double rate, int64_t end,
+		     const volatile int *stop)
+{
+	uint32_t burst = burst_size(rate);
+	int64_t gap = NSEC * burst / rate;
+	int64_t due = now_ns(), now;
+	int err;
+
+	prctl(PR_SET_TIMERSLACK, 1000UL);
+	while (!*stop && due < end) {
+		err = send_frames(s, burst, burst);
+		if (err)
+			return err;
+		due += gap;
+		now = now_ns();
+		progress_refresh(s, now);
+		if (now - due > LATE_MAX_NS)
+			due = now;
+		sleep_until(due > now + gap / 2 ? due : now + gap / 2);
+	}
+	return 0;
+}
+
+static int run_full(struct sender *s, int64_t end, const volatile int *stop)
+{
+	int64_t now = now_ns();
+	int err = 0;
+
+	while (!*stop && !err && now < end) {
+		err = send_frames(s, FULL_CHUNK, FULL_BATCH);
+		now = now_ns();
+		progress_refresh(s, now);
+	}
+	return err;
+}
+
+int flood_run(struct flood_skel *skel, const struct flood_plan *plan,
+	      const struct flood_options *opt, struct flood_progress *progress,
+	      const volatile int *stop)
+{
+	struct sender s = {
+		.skel = skel,
+		.progress = progress,
+		.dev = opt->dev,
+		.frame_len = plan->frame_len,
+		.delivered_before = delivered(opt->dev),
+	};
+	int64_t end = now_ns() + (int64_t)(opt->seconds * NSEC);
+	int err;
+
+	err = opt->rate > 0 ? run_paced(&s, opt->rate, end, stop)
+			    : run_full(&s, end, stop);
+	sleep_until(now_ns() + NSEC / 20); /* the last answers */
+	progress_read(&s);
+	return err;
+}
