@@ -23,16 +23,17 @@ extern "C" {
 
 /* SYN cookies of a listener (ip-sysctl, tcp_syncookies). */
 enum hf_cookies {
-	HF_COOKIES_OPT_AUTO = 0, /* when the half-open table is full (default) */
-	HF_COOKIES_OPT_OFF,	 /* never: SYNs are dropped then */
-	HF_COOKIES_OPT_ALWAYS,	 /* for every SYN */
+	HF_COOKIES_OPT_AUTO =
+	    0,                 /* when the half-open table is full (default) */
+	HF_COOKIES_OPT_OFF,    /* never: SYNs are dropped then */
+	HF_COOKIES_OPT_ALWAYS, /* for every SYN */
 };
 
 /* What happens to a completed handshake when the accept queue is full. */
 enum hf_overflow_opt {
 	HF_OVERFLOW_OPT_SYSTEM = 0, /* as net.ipv4.tcp_abort_on_overflow says */
-	HF_OVERFLOW_OPT_HOLD,	    /* the client's ACK is ignored and retried */
-	HF_OVERFLOW_OPT_RST,	    /* the client gets a RST */
+	HF_OVERFLOW_OPT_HOLD, /* the client's ACK is ignored and retried */
+	HF_OVERFLOW_OPT_RST,  /* the client gets a RST */
 };
 
 /* Options of hf_listen(). Zero it, set `size` and what differs. */

@@ -135,7 +135,7 @@ struct hf_listener_stats {
 };
 
 /*
- * Value of port_table (array by port number, host order): the index of the
+ * Value of port_table (array by port number, host order; mmapable): the index of the
  * wildcard listener for each family, and how many listeners of this port are
  * in listen_hash (exact address or device).
  */
@@ -143,7 +143,10 @@ struct hf_port {
 	__u16 any4;
 	__u16 any6;
 	__u16 exact;
-	__u16 pad;
+	/* Some listener of this port sent cookies within the last two key
+	 * epochs, or always does: segments of unknown flows may be cookies. XDP
+	 * sets it, the daemon clears it; 0 keeps the established path short. */
+	__u16 cookies;
 };
 _Static_assert(sizeof(struct hf_port) == 8, "hf_port");
 
@@ -230,8 +233,9 @@ _Static_assert(sizeof(struct hf_request) == 136, "hf_request");
 
 /*
  * Requests are changed by BPF code alone. The daemon asks for a change with
- * the `request_ops` program (type syscall, BPF_PROG_TEST_RUN): a batch of
- * these is its context.
+ * the `request_ops` program (type syscall, BPF_PROG_TEST_RUN): it carries out
+ * a batch of these, which stands in request_batches, a mmapable array that
+ * only the daemon has. Its context names the element, one a thread.
  */
 enum hf_op {
 	HF_OP_GET,    /* read the request */
@@ -249,11 +253,16 @@ struct hf_request_op {
 };
 
 #define HF_OPS_MAX 64U
+#define HF_BATCHES_MAX 129U /* worker threads and the main one */
 
-struct hf_request_ops {
+struct hf_request_batch {
 	__u32 count; /* at most HF_OPS_MAX */
 	__u32 pad;
 	struct hf_request_op op[HF_OPS_MAX];
+};
+
+struct hf_request_ops {
+	__u32 batch; /* index in request_batches */
 };
 
 /* --------------------------------------------------------------- devices */

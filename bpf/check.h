@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * What has to be true of a frame before it is answered: checksums, addresses,
+ * and reading its options.
+ */
+#ifndef HF_BPF_CHECK_H
+#define HF_BPF_CHECK_H
+
+#define CSUM_CHUNK SCRATCH_BUF /* bpf_csum_diff() takes no more on 6.1 */
+#define CSUM_CHUNKS 128	       /* 64 KiB */
+
+/*
+ * The functions of this file that are not static are verified once, not at
+ * every call with all that the caller knows: that keeps the verifier's work
+ * small. They get offsets and find the frame again by themselves.
+ */
+
+/*
+ * The sum of a header of `words` (5 to 15) at `off`. Words past the frame's
+ * end do not count: the sum is wrong then, as it has to be.
+ */
+__noinline __u64 header_sum(struct xdp_md *ctx, __u32 off, __u32 words)
+{
+	void *data = (void *)(long)ctx->data;
+	void *data_end = (void *)(long)ctx->data_end;
+	__u32 *w = data + (off & 0x3ff);
+	__u64 sum;
+
+	if ((void *)(w + 5) > data_end)
+		return 1;
+	sum = hf_csum_words(w, 5, 0);
+#define WORD(i)                                                                \
+	if (words <= (i) || (void *)(w + (i) + 1) > data_end)                  \
+		return sum;                                                    \
+	sum += w[i];
+	WORD(5)
+	WORD(6)
+	WORD(7)
+	WORD(8)
+	WORD(9)
+	WORD(10)
+	WORD(11)
+	WORD(12)
+	WORD(13)
+	WORD(14)
+#undef WORD
+	return sum;
+}
+
+static __always_inline __u64 pseudo_sum(const struct hf_pkt *pkt)
+{
+	__u64 sum = (__u64)bpf_htonl(pkt->l4_len) + bpf_htonl(IPPROTO_TCP);
+	const __u32 *r = (const __u32 *)pkt->tuple.raddr.b;
+	const __u32 *l = (const __u32 *)pkt->tuple.laddr.b;
+
+	if (pkt->ipv6)
+		return hf_csum_words(r, 4, hf_csum_words(l, 4, sum));
+	return sum + r[3] + l[3];
+}
+
+struct csum_loop {
+	struct xdp_md *ctx;
+	__u32 off;
+	__u32 left;
+	__u64 sum;
+	bool failed;
+};
+
+static long csum_chunk(__u32 index, struct csum_loop *loop)
+{
+	struct hf_scratch *s = map_one(&scratch);
+	__u32 size = loop->left;
+	__s64 sum;
+
+	(void)index;
+	loop->failed = true;
+	if (!s)
+		return 1;
+	if (size > CSUM_CHUNK)
+		size = CSUM_CHUNK;
+	/* clang 14 loses the lower bound otherwise; 6.1 refuses size 0. */
+	asm volatile("" : "+r"(size));
+	if (size < 1 || size > CSUM_CHUNK)
+		return 1;
+	if (bpf_xdp_load_bytes(loop->ctx, loop->off, s->buf, size))
+		return 1;
+	/* Whole words: pad the last one. */
+	*(__u32 *)(s->buf + size) = 0;
+	sum = bpf_csum_diff(NULL, 0, (__be32 *)s->buf,
+			    (size + 3) & 0x3fc, 0);
+	if (sum < 0)
+		return 1;
+	loop->failed = false;
+	loop->sum += (__u32)sum;
+	loop->off += size;
+	loop->left -= size;
+	return loop->left == 0;
+}
+
+/* Any length, linear or in fragments: segments with data. */
+__noinline int tcp_csum_slow(struct xdp_md *ctx, __u32 off, __u32 len,
+				    __u64 pseudo)
+{
+	struct csum_loop loop = {
+		.ctx = ctx,
+		.off = off,
+		.left = len,
+		.sum = pseudo,
+	};
+
+	bpf_loop(CSUM_CHUNKS, csum_chunk, &loop, 0);
+	return !loop.failed && !loop.left && hf_csum_fold(loop.sum) == 0;
+}
+
+static __always_inline bool tcp_csum_ok(struct xdp_md *ctx,
+					const struct hf_pkt *pkt)
+{
+	__u64 pseudo = pseudo_sum(pkt);
+
+	/* A header alone, which is what a handshake is made of. */
+	if (pkt->l4_len == pkt->tcp->doff * 4U)
+		return hf_csum_fold(pseudo + header_sum(ctx, pkt->l4_off,
+							pkt->tcp->doff)) == 0;
+	return tcp_csum_slow(ctx, pkt->l4_off, pkt->l4_len, pseudo);
+}
+
+static __always_inline bool csum_ok(struct xdp_md *ctx,
+				    const struct hf_pkt *pkt)
+{
+	__u32 ip_words = (pkt->l4_off - pkt->l3_off) / 4;
+
+	if (!pkt->ipv6 &&
+	    hf_csum_fold(header_sum(ctx, pkt->l3_off, ip_words)) != 0)
+		return false;
+	return tcp_csum_ok(ctx, pkt);
+}
+
+/* No host sends a SYN from there (ip_route_input_slow()'s martians). */
+static __always_inline bool source_is_martian(const struct hf_tuple *t,
+					      bool ipv6)
+{
+	const __u32 *s = (const __u32 *)t->raddr.b;
+	const __u32 *d = (const __u32 *)t->laddr.b;
+	__u32 net = bpf_ntohl(s[3]) >> 24;
+
+	if (s[0] == d[0] && s[1] == d[1] && s[2] == d[2] && s[3] == d[3])
+		return true; /* LAND */
+	if (!ipv6)
+		return net == 0 || net == 127 || net >= 224;
+	/* Multicast; ::, ::1, v4-compatible, v4-mapped. */
+	return t->raddr.b[0] == 0xff ||
+	       (!s[0] && !s[1] && (!s[2] || s[2] == bpf_htonl(0xffff)));
+}
+
+/* The general parser: a copy in scratch memory, one option a step. */
+__noinline int options_parse_slow(struct xdp_md *ctx, __u32 off, __u32 len,
+				  struct hf_options *o)
+{
+	struct hf_scratch *s = map_one(&scratch);
+
+	if (!s || !o)
+		return -1;
+	if (len < 1 || len > HF_OPTIONS_MAX)
+		return 0;
+	__builtin_memset(s->buf, 0, HF_OPTIONS_BUF);
+	if (bpf_xdp_load_bytes(ctx, off, s->buf, len))
+		return -1;
+	/*
+	 * The position lives in memory: its value is unknown to the verifier
+	 * then, every round looks the same to it, and it looks at one.
+	 */
+	s->at = 0;
+	for (__u32 i = 0; i < HF_OPTIONS_MAX; i++) {
+		__u32 at = *(volatile __u32 *)&s->at;
+
+		if (at >= len)
+			break;
+		at = hf_option_next(s->buf, at, len, o);
+		*(volatile __u32 *)&s->at = at;
+	}
+	return 0;
+}
+
+static __always_inline bool options_known(const __u32 *w, const void *data_end,
+					  __u32 len, struct hf_options *o)
+{
+	if (len == 12) {
+		if ((const void *)(w + 3) > data_end)
+			return false;
+		return hf_options_tstamp_only(w, o) || hf_options_windows(w, o);
+	}
+	if (len == 20) {
+		if ((const void *)(w + 5) > data_end)
+			return false;
+		return hf_options_linux(w, o) || hf_options_freebsd(w, o);
+	}
+	if (len == 24) {
+		if ((const void *)(w + 6) > data_end)
+			return false;
+		return hf_options_macos(w, o);
+	}
+	if (len == 4) {
+		if ((const void *)(w + 1) > data_end)
+			return false;
+		return hf_options_is_mss(*w, o);
+	}
+	return len == 0;
+}
+
+/* The `len` bytes of options at `off`. 0, or -1: the frame ends before. */
+__noinline int options_read(struct xdp_md *ctx, __u32 off, __u32 len,
+			    struct hf_options *o)
+{
+	void *data = (void *)(long)ctx->data;
+	void *data_end = (void *)(long)ctx->data_end;
+
+	if (!o)
+		return -1;
+	hf_options_init(o);
+	if (options_known(data + (off & 0x3ff), data_end, len, o))
+		return 0;
+	/* A layout that fitted in part may have left something. */
+	hf_options_init(o);
+	return options_parse_slow(ctx, off, len, o);
+}
+
+#endif

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * From a frame to a TCP segment: Ethernet with up to two VLAN tags, IPv4 with
+ * options, IPv6 with hop-by-hop, routing and destination headers. Whatever is
+ * not a whole, unfragmented TCP segment is none of our business.
+ */
+#ifndef HF_BPF_PARSE_H
+#define HF_BPF_PARSE_H
+
+#define VLAN_VID_MASK 0x0fff
+#define EXT_HEADERS_MAX 4
+#define EXT_HEADERS_LEN_MAX 512
+
+#define TCP_FLAG_FIN 0x01
+#define TCP_FLAG_SYN 0x02
+#define TCP_FLAG_RST 0x04
+#define TCP_FLAG_ACK 0x10
+
+struct vlan_hdr {
+	__be16 tci;
+	__be16 proto; /* of what follows */
+};
+
+/* A parsed segment. Pointers hold until the frame is resized. */
+struct hf_pkt {
+	void *data;
+	void *data_end;
+	struct tcphdr *tcp;
+	struct hf_tuple tuple; /* scope: 0 until the device is known */
+	__u32 l3_off; /* bytes from the frame's start */
+	__u32 l4_off;
+	__u32 l4_len; /* TCP header and payload, by the IP length */
+	__u8 flags;   /* TCP_FLAG_* */
+	bool ipv6;
+	__u16 vlan_count;
+	__be16 vlan_proto[2];
+	__be16 vlan_tci[2];
+};
+
+/*
+ * The network header again, from an offset that went through memory: the
+ * verifier lost its bounds there, and clang would drop a mask that it knows
+ * to be needless.
+ */
+static __always_inline void *l3_header(void *data, __u32 l3_off)
+{
+	asm volatile("%0 &= 31" : "+r"(l3_off));
+	return data + l3_off;
+}
+
+static __always_inline bool is_vlan(__be16 proto)
+{
+	return proto == bpf_htons(ETH_P_8021Q) ||
+	       proto == bpf_htons(ETH_P_8021AD);
+}
+
+/* Takes one tag; `proto` and l3_off move on. False: the frame ends. */
+static __always_inline bool parse_vlan(struct hf_pkt *pkt, __be16 *proto,
+				       int n)
+{
+	struct vlan_hdr *vlan = pkt->data + pkt->l3_off;
+
+	if ((void *)(vlan + 1) > pkt->data_end)
+		return false;
+	pkt->vlan_proto[n] = *proto;
+	pkt->vlan_tci[n] = vlan->tci;
+	pkt->vlan_count = n + 1;
+	pkt->l3_off += sizeof(*vlan);
+	*proto = vlan->proto;
+	return true;
+}
+
+static __always_inline bool parse_eth(struct hf_pkt *pkt, __be16 *proto)
+{
+	struct ethhdr *eth = pkt->data;
+
+	if ((void *)(eth + 1) > pkt->data_end)
+		return false;
+	*proto = eth->h_proto;
+	pkt->l3_off = sizeof(*eth);
+	pkt->vlan_count = 0;
+	if (!is_vlan(*proto))
+		return true;
+	if (!parse_vlan(pkt, proto, 0))
+		return false;
+	return !is_vlan(*proto) || parse_vlan(pkt, proto, 1);
+}
+
+static __always_inline void addr_from_ipv4(struct hf_addr *addr, __be32 ip)
+{
+	__u32 *w = (__u32 *)addr->b;
+
+	w[0] = 0;
+	w[1] = 0;
+	w[2] = bpf_htonl(0xffff);
+	w[3] = ip;
+}
+
+static __always_inline bool parse_ipv4(struct hf_pkt *pkt)
+{
+	struct iphdr *ip = pkt->data + pkt->l3_off;
+	__u32 len, header;
+
+	if ((void *)(ip + 1) > pkt->data_end)
+		return false;
+	header = ip->ihl * 4;
+	len = bpf_ntohs(ip->tot_len);
+	if (ip->version != 4 || header < sizeof(*ip) || len < header ||
+	    ip->protocol != IPPROTO_TCP ||
+	    ip->frag_off & bpf_htons(IP_MF | IP_OFFSET))
+		return false;
+	addr_from_ipv4(&pkt->tuple.raddr, ip->saddr);
+	addr_from_ipv4(&pkt->tuple.laddr, ip->daddr);
+	pkt->ipv6 = false;
+	pkt->l4_off = pkt->l3_off + header;
+	pkt->l4_len = len - header;
+	return true;
+}
+
+/* Walks to TCP; `next` is the header type at `off`, `len` what is left. */
+static __always_inline bool parse_ext_headers(struct hf_pkt *pkt, __u8 next,
+					      __u32 len)
+{
+	__u32 off = sizeof(struct ipv6hdr);
+
+#pragma clang loop unroll(full)
+	for (int i = 0; i < EXT_HEADERS_MAX; i++) {
+		struct ipv6_opt_hdr *ext = pkt->data + pkt->l3_off + off;
+		__u32 size;
+
+		if (next == IPPROTO_TCP)
+			break;
+		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING &&
+		    next != IPPROTO_DSTOPTS)
+			return false;
+		if ((void *)(ext + 1) > pkt->data_end)
+			return false;
+		size = (ext->hdrlen + 1) * 8;
+		off += size;
+		if (size > len || off > EXT_HEADERS_LEN_MAX)
+			return false;
+		len -= size;
+		next = ext->nexthdr;
+	}
+	if (next != IPPROTO_TCP)
+		return false;
+	pkt->l4_off = pkt->l3_off + off;
+	pkt->l4_len = len;
+	return true;
+}
+
+static __always_inline bool parse_ipv6(struct hf_pkt *pkt)
+{
+	struct ipv6hdr *ip = pkt->data + pkt->l3_off;
+
+	if ((void *)(ip + 1) > pkt->data_end || ip->version != 6)
+		return false;
+	__builtin_memcpy(pkt->tuple.raddr.b, &ip->saddr, 16);
+	__builtin_memcpy(pkt->tuple.laddr.b, &ip->daddr, 16);
+	pkt->ipv6 = true;
+	if (ip->nexthdr == IPPROTO_TCP) {
+		pkt->l4_off = pkt->l3_off + sizeof(*ip);
+		pkt->l4_len = bpf_ntohs(ip->payload_len);
+		return true;
+	}
+	return parse_ext_headers(pkt, ip->nexthdr, bpf_ntohs(ip->payload_len));
+}
+
+static __always_inline bool parse_tcp(struct hf_pkt *pkt)
+{
+	struct tcphdr *tcp = pkt->data + pkt->l4_off;
+
+	if ((void *)(tcp + 1) > pkt->data_end || pkt->l4_len < sizeof(*tcp))
+		return false;
+	pkt->tcp = tcp;
+	pkt->flags = ((__u8 *)tcp)[13];
+	pkt->tuple.rport = bpf_ntohs(tcp->source);
+	pkt->tuple.lport = bpf_ntohs(tcp->dest);
+	pkt->tuple.scope = 0;
+	return true;
+}
+
+/* Fills pkt; false: not a TCP segment that we could look at. */
+static __always_inline bool parse(struct xdp_md *ctx, struct hf_pkt *pkt)
+{
+	__be16 proto;
+
+	pkt->data = (void *)(long)ctx->data;
+	pkt->data_end = (void *)(long)ctx->data_end;
+	if (!parse_eth(pkt, &proto))
+		return false;
+	if (proto == bpf_htons(ETH_P_IP)) {
+		if (!parse_ipv4(pkt))
+			return false;
+	} else if (proto == bpf_htons(ETH_P_IPV6)) {
+		if (!parse_ipv6(pkt))
+			return false;
+	} else {
+		return false;
+	}
+	return parse_tcp(pkt);
+}
+
+/* Bytes of the TCP header by its data offset; 0 if it is malformed. */
+static __always_inline __u32 tcp_header_len(const struct hf_pkt *pkt)
+{
+	__u32 len = pkt->tcp->doff * 4;
+
+	return len < sizeof(struct tcphdr) || len > pkt->l4_len ? 0 : len;
+}
+
+static __always_inline bool addr_is_link_local(const struct hf_addr *addr)
+{
+	return addr->b[0] == 0xfe && (addr->b[1] & 0xc0) == 0x80;
+}
+
+#endif
