@@ -30,3 +30,43 @@ $(SYNFLOOD_OBJ): $(BENCH_DIR)/flood.skel.h
 
 $(BENCH_DIR)/synflood: $(SYNFLOOD_OBJ)
 	$(CC) $(LDFLAGS) -o $@ $^ -lbpf -lm
+
+# ------------------------------------------------- nanoseconds a packet
+
+PACKET_OBJ = $(call bench_obj,$(addprefix tests/bench/,packet.c packet_cases.c packet_env.c \
+	packet_target.c packet_world.c packet_frames.c packet_report.c) \
+	tests/tools/frame.c)
+
+$(PACKET_OBJ): $(BENCH_DIR)/harness.skel.h $(BENCH_DIR)/refs.skel.h
+
+$(BENCH_DIR)/packet: $(PACKET_OBJ)
+	$(CC) $(LDFLAGS) -o $@ $^ -lbpf -lxdp
+
+# The kernel's selftest xdp_synproxy, if deps-bench brought its source. What
+# the running kernel's BTF says stands in for the build of that kernel.
+LINUX_SOURCE = $(BUILD)/linux-source
+SELFTESTS = $(LINUX_SOURCE)/tools/testing/selftests/bpf
+SYNPROXY_BPF = $(LINUX_SOURCE)/xdp_synproxy_kern.bpf.o
+
+.PHONY: deps-bench
+deps-bench: deps
+	@tests/bench/linux-source.sh $(LINUX_SOURCE)
+
+$(LINUX_SOURCE)/vmlinux.h:
+	$(BPFTOOL) btf dump file /sys/kernel/btf/vmlinux format c > $@.tmp
+	mv $@.tmp $@
+
+$(LINUX_SOURCE)/%_kern.bpf.o: $(SELFTESTS)/progs/%_kern.c $(LINUX_SOURCE)/vmlinux.h
+	$(CLANG) $(BPF_CFLAGS) -w -I$(LINUX_SOURCE) -I$(SELFTESTS) \
+		-I$(SELFTESTS)/progs -c $< -o $@.tmp
+	llvm-strip -g $@.tmp
+	mv $@.tmp $@
+
+# Only those of the selftests whose source is there.
+bench_selftests = $(if $(wildcard $(SELFTESTS)/progs/xdp_synproxy_kern.c),$(SYNPROXY_BPF))
+
+.PHONY: bench-packet
+bench-packet: $(BENCH_DIR)/packet $(BUILD)/handfast.bpf.o $(bench_selftests)
+	@mkdir -p $(BUILD)/bench
+	$(BENCH_DIR)/packet --synproxy $(SYNPROXY_BPF) \
+		--json $(BUILD)/bench/packet.json $(BUILD)/handfast.bpf.o

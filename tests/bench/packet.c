@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <getopt.h>
+#include <linux/bpf.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "packet.h"
+#include "harness.skel.h"
+#include "refs.skel.h"
+
+#define RUNS 11
+#define ROUNDS 65536 /* a run, where a round leaves nothing behind */
+#define SYNPROXY_SYNACKS 1 /* index in its map `values` */
+
+static uint64_t synproxy_synacks(const struct bench *b)
+{
+	struct bpf_object *obj = b->target[TARGET_SYNPROXY].obj;
+	__u32 key = SYNPROXY_SYNACKS;
+	__u64 n = 0;
+
+	bpf_map_lookup_elem(bpf_object__find_map_fd_by_name(obj, "values"),
+			    &key, &n);
+	return n;
+}
+
+static int synproxy_ports(const struct bench *b)
+{
+	struct bpf_object *obj = b->target[TARGET_SYNPROXY].obj;
+	__u16 port = BENCH_PORT;
+	__u32 key = 0;
+
+	return bpf_map_update_elem(
+		bpf_object__find_map_fd_by_name(obj, "allowed_ports"), &key,
+		&port, BPF_ANY);
+}
+
+/* What a run should have counted, before and after it. */
+static uint64_t counted(const struct bench *b, const struct bench_case *c)
+{
+	if (c->target == TARGET_SYNPROXY && c->verdict == XDP_TX)
+		return synproxy_synacks(b);
+	return c->target == TARGET_HANDFAST && c->reason >= 0
+		       ? world_count(b, c->reason)
+		       : 0;
+}
+
+static bool counts(const struct bench_case *c)
+{
+	return (c->target == TARGET_SYNPROXY && c->verdict == XDP_TX) ||
+	       (c->target == TARGET_HANDFAST && c->reason >= 0);
+}
+
+static int control_check(const struct bench_case *c,
+			 const struct harness_control *control)
+{
+	if (!control->wrong && !control->missed)
+		return 0;
+	fprintf(stderr,
+		"packet: %s: %llu wrong verdicts (%d in place of %d), %llu "
+		"rounds without the request that was expected\n",
+		c->name, (unsigned long long)control->wrong,
+		control->verdict_seen, control->verdict,
+		(unsigned long long)control->missed);
+	return -1;
+}
+
+static int run_check(struct bench *b, const struct bench_case *c, bool random,
+		     uint32_t rounds, uint64_t count)
+{
+	const struct harness_control *control =
+		&b->target[c->target].harness->bss->control;
+
+	if (control_check(c, control))
+		return -1;
+	if (counts(c) && count != rounds) {
+		fprintf(stderr, "packet: %s: counted %llu times in %u rounds\n",
+			c->name, (unsigned long long)count, rounds);
+		return -1;
+	}
+	if (c->target != TARGET_HANDFAST || (c->undo && !random))
+		return 0; /* undone: the wrapper has looked */
+	return world_check(b, c, random ? b->env.connections : 1);
+}
+
+static void control_set(struct bench *b, const struct bench_case *c,
+			bool random)
+{
+	struct bench_target *t = &b->target[c->target];
+	struct harness_control *control = &t->harness->bss->control;
+
+	*control = (struct harness_control){
+		.frame_count = random ? BENCH_FLOWS : 1,
+		.verdict = c->verdict,
+	};
+	memcpy(t->frames, c->frames[random],
+	       control->frame_count * sizeof(*t->frames));
+	if (random || !c->undo)
+		return;
+	control->undo = c->undo;
+	if (c->undo == HARNESS_UNDO_CLOCK)
+		return;
+	control->undo_state = c->after == AFTER_ACKED ? HF_REQUEST_ACKED
+						      : HF_REQUEST_SYN_RECV;
+	world_tuple(b, &b->flow[c->flows][0], &control->undo_key);
+	control->undo_request = *world_request(b, 0);
+}
+
+/* Random tuples meet each request once a run, as each is used up. */
+static uint32_t rounds_of(const struct bench_case *c, bool random)
+{
+	return random && c->undo ? BENCH_FLOWS : ROUNDS;
+}
+
+static int run_case(struct bench *b, struct bench_case *c, bool random,
+		    double *ns)
+{
+	uint32_t rounds = rounds_of(c, random);
+	struct harness_control *control =
+		&b->target[c->target].harness->bss->control;
+	uint64_t before;
+	double all;
+
+	if (c->target == TARGET_HANDFAST && world_set(b, &c->state))
+		return -1;
+	control_set(b, c, random);
+	before = counted(b, c);
+	if (target_run(b, c->target, rounds, &all))
+		return -1;
+	*ns = all;
+	if (control->undo)
+		*ns -= (double)control->undo_ns / rounds + b->clock_ns;
+	return run_check(b, c, random, rounds, counted(b, c) - before);
+}
+
+/* What reading the clock twice costs, beyond what it reads of itself. */
+static int clock_calibrate(struct bench *b)
+{
+	struct bench_case plain = bench_cases[0], timed = plain;
+	double with, without, best = 1e9;
+
+	timed.undo = HARNESS_UNDO_CLOCK;
+	b->clock_ns = 0;
+	for (int i = 0; i < 9; i++) {
+		if (run_case(b, &plain, false, &without) ||
+		    run_case(b, &timed, false, &with))
+			return -1;
+		if (with - without < best)
+			best = with - without;
+	}
+	b->clock_ns = best > 0 ? best : 0;
+	return 0;
+}
+
+static int run_all(struct bench *b)
+{
+	int failed = 0;
+
+	for (uint32_t run = 0; run < b->runs; run++) {
+		for (size_t i = 0; i < 2 * bench_case_count; i++) {
+			struct bench_case *c = &bench_cases[i / 2];
+			struct bench_figures *f = &c->figures[i % 2];
+
+			if (f->skipped)
+				continue;
+			if (run_case(b, c, i % 2, &f->raw[f->runs])) {
+				f->skipped = true;
+				failed = -1;
+				continue;
+			}
+			f->runs++;
+		}
+	}
+	for (size_t i = 0; i < 2 * bench_case_count; i++)
+		figures_sort(&bench_cases[i / 2].figures[i % 2]);
+	return failed;
+}
+
+static int refs_load(struct bench *b)
+{
+	static const char *const names[] = {"ref_null", "bare_parse",
+					    "bare_responder"};
+
+	b->refs = refs_skel__open_and_load();
+	if (!b->refs) {
+		fprintf(stderr, "packet: BPF programs not loaded: %s%s\n",
+			strerror(errno), errno == EPERM ? " (be root)" : "");
+		return -1;
+	}
+	for (int i = 0; i < 3; i++) {
+		if (target_use(&b->target[i], b->refs->obj, names[i]))
+			return -1;
+	}
+	return 0;
+}
+
+/* The state in which a case's frames are asked for. */
+static int cases_make(struct bench *b)
+{
+	static const struct bench_state cookies = {
+		.half_open = true, .full = true, .cookies = true};
+
+	for (size_t i = 0; i < bench_case_count; i++) {
+		struct bench_case *c = &bench_cases[i];
+
+		if (!b->target[c->target].obj) {
+			c->figures[0].skipped = c->figures[1].skipped = true;
+			continue;
+		}
+		if (c->target == TARGET_HANDFAST && world_set(b, &cookies))
+			return -1;
+		if (frames_make(b, c))
+			return -1;
+	}
+	return 0;
+}
+
+static int bench_make(struct bench *b, const char *program,
+		      const char *synproxy)
+{
+	flows_make(b);
+	if (refs_load(b) || env_make(&b->env, b->refs->progs.ref_null) ||
+	    env_connect(&b->env, b->flow[FLOWS_CONNECTED]))
+		return -1;
+	if (access(synproxy, R_OK))
+		printf("xdp_synproxy: skipped, no %s (make deps-bench)\n",
+		       synproxy);
+	else if (target_load(&b->target[TARGET_SYNPROXY], synproxy,
+			     "syncookie_xdp") ||
+		 synproxy_ports(b))
+		return -1;
+	if (!strcmp(program, "none"))
+		return cases_make(b);
+	if (target_load(&b->target[TARGET_HANDFAST], program, "handfast_xdp"))
+		return -1;
+	b->world = world_make(b);
+	if (!b->world || world_fill(b))
+		return -1;
+	return cases_make(b);
+}
+
+/* One CPU: the last one, which has the fewest interrupts as a rule. */
+static void cpu_pin(void)
+{
+	cpu_set_t set;
+	int cpu;
+
+	if (sched_getaffinity(0, sizeof(set), &set))
+		return;
+	for (cpu = CPU_SETSIZE - 1; cpu > 0 && !CPU_ISSET(cpu, &set); cpu--)
+		;
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
+}
+
+static void usage(FILE *to)
+{
+	fprintf(to, "usage: packet [--runs N] [--json FILE] "
+		    "[--synproxy FILE] PROGRAM\n"
+		    "PROGRAM: handfast.bpf.o, or none; --synproxy: the kernel's "
+		    "xdp_synproxy_kern.bpf.o\n");
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"runs", required_argument, NULL, 'r'},
+		{"json", required_argument, NULL, 'j'},
+		{"synproxy", required_argument, NULL, 's'},
+		{"help", no_argument, NULL, 'h'},
+		{},
+	};
+	const char *json = NULL, *synproxy = "";
+	struct bench b = {.runs = RUNS};
+	int c, err;
+
+	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		if (c == 'r')
+			b.runs = strtoul(optarg, NULL, 10);
+		else if (c == 'j')
+			json = optarg;
+		else if (c == 's')
+			synproxy = optarg;
+		else
+			return usage(c == 'h' ? stdout : stderr),
+			       c == 'h' ? 0 : 2;
+	}
+	if (optind + 1 != argc || b.runs < 1 || b.runs > BENCH_RUNS_MAX)
+		return usage(stderr), 2;
+	cpu_pin();
+	if (bench_make(&b, argv[optind], synproxy) || clock_calibrate(&b))
+		return 1;
+	err = run_all(&b);
+	report_print(&b);
+	if (json && report_json(json))
+		err = -1;
+	return err ? 1 : 0;
+}
