@@ -152,6 +152,12 @@ extern const size_t bench_case_count;
 
 int env_make(struct bench_env *env, struct bpf_program *attach);
 int env_connect(struct bench_env *env, const struct bench_flow *flows);
+/*
+ * Keeps a program in the kernel's XDP dispatcher, by attaching it somewhere:
+ * else every test run patches kernel text twice, 20 ms each, and calls it
+ * through a retpoline.
+ */
+int env_dispatch(struct bpf_program *prog);
 
 int target_load(struct bench_target *t, const char *path, const char *program);
 int target_use(struct bench_target *t, struct bpf_object *obj,

@@ -126,6 +126,22 @@ int env_make(struct bench_env *env, struct bpf_program *attach)
 	return xsk_make(env);
 }
 
+int env_dispatch(struct bpf_program *prog)
+{
+	static unsigned int count;
+	char dev[IF_NAMESIZE], peer[IF_NAMESIZE];
+
+	snprintf(dev, sizeof(dev), "hfkeep%ua", count);
+	snprintf(peer, sizeof(peer), "hfkeep%ub", count++);
+	if (COMMAND("ip", "link", "add", dev, "type", "veth", "peer", "name",
+		    peer))
+		return -1;
+	if (bpf_program__attach_xdp(prog, if_nametoindex(dev)))
+		return 0;
+	fprintf(stderr, "packet: XDP on %s: %s\n", dev, strerror(errno));
+	return -1;
+}
+
 /* An established socket without a packet. In repair it is left. */
 static int connection_make(const struct sockaddr_in *local,
 			   const struct sockaddr_in *peer)

@@ -34,7 +34,8 @@ static int maps_share(struct bpf_object *harness, struct bpf_object *obj)
  */
 static int harness_load(struct bench_target *t, const struct bpf_program *prog)
 {
-	__u32 frags = bpf_program__flags(prog) & BPF_F_XDP_HAS_FRAGS;
+	__u32 frags = strncmp(bpf_program__section_name(prog), "xdp.frags",
+			       9) ? 0 : BPF_F_XDP_HAS_FRAGS;
 	__u32 zero = 0;
 	size_t size;
 	int err;
