@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
@@ -211,6 +212,7 @@ static int parse_address(const char *addr, int port,
 {
 	struct sockaddr_in *in = (struct sockaddr_in *)ss;
 	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ss;
+	char text[64], *scope;
 
 	memset(ss, 0, sizeof(*ss));
 	if (inet_pton(AF_INET, addr, &in->sin_addr) == 1) {
@@ -219,11 +221,15 @@ static int parse_address(const char *addr, int port,
 		*len = sizeof(*in);
 		return 0;
 	}
-	memset(ss, 0, sizeof(*ss));
-	if (inet_pton(AF_INET6, addr, &in6->sin6_addr) != 1)
+	snprintf(text, sizeof(text), "%s", addr);
+	scope = strchr(text, '%');
+	if (scope)
+		*scope++ = 0;
+	if (inet_pton(AF_INET6, text, &in6->sin6_addr) != 1)
 		return -1;
 	in6->sin6_family = AF_INET6;
 	in6->sin6_port = htons(port);
+	in6->sin6_scope_id = scope ? if_nametoindex(scope) : 0;
 	*len = sizeof(*in6);
 	return 0;
 }

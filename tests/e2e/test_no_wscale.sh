@@ -1,0 +1,19 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Clients without the option tcp_window_scaling switches off: the child has
+# what the kernel's own would have, and carries data.
+. "$(dirname "$0")/lib.sh"
+
+sandbox
+start_handfast
+set_sysctl "$CLIENT" net.ipv4.tcp_window_scaling=0
+compare_children -- -n 3 -b 50000 $FRONT4
+compare_children --bind $FRONT6 -- -n 3 -b 50000 $FRONT6
+server echo --port 8080
+client -n 200 -c 20 -b 20000 $FRONT4 8080
+stop_server echo
+set_sysctl "$CLIENT" net.ipv4.tcp_window_scaling=1
+set_sysctl "$FRONT" net.ipv4.tcp_window_scaling=0
+reload_sysctls window_scaling 0
+compare_children -- -n 3 -b 50000 $FRONT4
+finish
