@@ -330,7 +330,7 @@ int main(int argc, char **argv)
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
 	conns = calloc(at_once, sizeof(*conns));
-	free_conns = calloc(at_once, sizeof(*free_conns));
+	free_conns = calloc(at_once, sizeof(struct conn *));
 	latencies = malloc(LATENCIES_MAX * sizeof(*latencies));
 	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (!conns || !free_conns || !latencies || epoll_fd < 0) {
