@@ -11,7 +11,7 @@ code()
 	equal "exit code" "$LAST_CODE" "$1"
 }
 say "usage"
-refuses 'usage|Usage|help' handfast; code 2
+refuses 'nothing is attached' handfast; code 1
 refuses 'atach.*attach|nknown' handfast atach f0; code 2
 refuses 'IFACE|interface' handfast attach; code 2
 refuses 'f1|operand|too many' handfast attach f0 f1; code 2
