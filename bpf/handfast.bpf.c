@@ -164,7 +164,7 @@ static __noinline int syn_receive(struct xdp_md *ctx, struct hf_pkt *pkt,
 		return VERDICT(pass_tcp_auth);
 	if (!csum_ok(ctx, pkt))
 		return VERDICT(drop_syn_csum);
-	if (!rx_has_worker(&rx))
+	if (!rx_has_worker(&rx) || rx.dev->draining)
 		return syn_without_worker(&rx);
 	if (rx.config->paused)
 		return VERDICT(drop_paused);

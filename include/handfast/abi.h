@@ -290,8 +290,9 @@ struct hf_device {
 	__u8 hop_limit; /* ipv6 hop_limit of the device */
 	__u8 mac[6];
 	char name[16];
+	__u32 draining; /* to be detached: SYNs pass, requests are finished */
 };
-_Static_assert(sizeof(struct hf_device) == 48, "hf_device");
+_Static_assert(sizeof(struct hf_device) == 52, "hf_device");
 
 /* Key of vlans: tags of a frame on a device; the value is the ifindex of the
  * VLAN device that gets it. VLAN 0 (priority tags) counts as untagged. */
