@@ -111,6 +111,8 @@ static int attach(const struct cli *cli, const char *ifname,
 		    "%s: no such interface in this network namespace", ifname);
 		return CLI_FAILED;
 	}
+	if (device_check_free(cli, &netif))
+		return CLI_FAILED;
 	findings_device(&findings, &netif, mode);
 	findings_firewall(&findings);
 	if (!findings_tell(&findings, ifname))

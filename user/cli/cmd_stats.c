@@ -43,20 +43,34 @@ static int stats_read(const struct hf_world *world, struct stats *stats)
 static json_t *counters_json(const struct hf_text_counter *names,
 			     const __u64 *values, size_t n)
 {
-	json_t *list = json_array(), *counter;
+	json_t *object = json_object();
 	size_t i;
 
-	for (i = 0; i < n; i++) {
-		counter = cli_pack("{s:s, s:I}", "name", names[i].name, "value",
-				   (json_int_t)values[i]);
-		if (names[i].verdict)
-			json_object_set_new(
-			    counter, "verdict", json_string(names[i].verdict));
+	for (i = 0; i < n; i++)
 		json_object_set_new(
-		    counter, "text", json_string(names[i].text));
-		json_array_append_new(list, counter);
+		    object, names[i].name, json_integer((json_int_t)values[i]));
+	return object;
+}
+
+/* What the names stand for. */
+static json_t *meaning_json(void)
+{
+	const struct hf_text_counter *r;
+	json_t *object = json_object();
+	size_t i;
+
+	for (i = 0; i < HF_REASON_COUNT; i++) {
+		r = &hf_text_reasons[i];
+		json_object_set_new(object, r->name,
+				    cli_pack("{s:s, s:s}", "verdict",
+					     r->verdict, "text", r->text));
 	}
-	return list;
+	for (i = 0; i < HF_DAEMON_COUNTER_COUNT; i++) {
+		r = &hf_text_daemon_counters[i];
+		json_object_set_new(
+		    object, r->name, cli_pack("{s:s}", "text", r->text));
+	}
+	return object;
 }
 
 struct listeners {
@@ -96,7 +110,8 @@ static int stats_json(const struct cli *cli, const struct hf_world *world,
 	    counters_json(hf_text_reasons, stats->reasons, HF_REASON_COUNT),
 	    "daemon",
 	    counters_json(hf_text_daemon_counters, stats->daemon,
-			  HF_DAEMON_COUNTER_COUNT));
+			  HF_DAEMON_COUNTER_COUNT),
+	    "meaning", meaning_json());
 	if (cli_value(cli, "listeners")) {
 		listeners.list = json_array();
 		err = listeners_each(world, listener_show, &listeners);

@@ -50,6 +50,9 @@ size_t devices_attached(const struct devices *devices);
 bool device_pin_path(char *buf, size_t size, const char *bpffs,
 		     const char *ifname);
 
+/* 0, or -EBUSY, logged: it has an XDP program, ours or another's. */
+int device_check_free(const struct cli *cli, const struct hf_netif *netif);
+
 /* Attaches and pins. Returns enum cli_exit; all errors are logged, and
  * nothing stays behind. */
 int device_attach(const struct cli *cli, const struct hf_netif *netif,

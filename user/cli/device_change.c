@@ -134,7 +134,8 @@ static int attached_refuse(const struct devices *devices,
 {
 	struct device *device = devices_find(devices, netif->name);
 
-	if (device) {
+	/* What is left of a namesake that is gone is no obstacle. */
+	if (device && device->alive) {
 		hf_error("%s: attached already, %s mode; 'handfast detach %s' "
 			 "first",
 			 netif->name, hf_text_xdp_mode(device->value.mode),
@@ -147,6 +148,23 @@ static int attached_refuse(const struct devices *devices,
 		return -EBUSY;
 	}
 	return 0;
+}
+
+int device_check_free(const struct cli *cli, const struct hf_netif *netif)
+{
+	struct devices devices = {};
+	struct hf_world world;
+	int err;
+
+	if (!cli_world_look(cli, &world)) {
+		err = devices_read(&devices, &world);
+		hf_world_close(&world);
+		if (err)
+			return err;
+	}
+	err = attached_refuse(&devices, netif);
+	devices_free(&devices);
+	return err;
 }
 
 /* First of so many slots of xsks that no other device has. -ENOSPC: none. */

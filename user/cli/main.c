@@ -9,6 +9,7 @@
 
 #include "cli/cli.h"
 #include "common/log.h"
+#include "common/world.h"
 #include "handfast/control.h"
 
 #ifndef HF_VERSION
@@ -214,6 +215,25 @@ static int operands_check(const struct cli *cli)
 	return CLI_USAGE;
 }
 
+/* The daemon's lock is named after the path, so there is one spelling only. */
+static int bpffs_check(struct cli *cli)
+{
+	static char path[HF_WORLD_PATH_MAX];
+	size_t len = strlen(cli->bpffs);
+
+	while (len > 1 && cli->bpffs[len - 1] == '/')
+		len--;
+	if (*cli->bpffs != '/' || len >= sizeof(path)) {
+		hf_error("--bpffs: '%s' is no absolute path of less than %d "
+			 "characters",
+			 cli->bpffs, HF_WORLD_PATH_MAX);
+		return CLI_USAGE;
+	}
+	memcpy(path, cli->bpffs, len);
+	cli->bpffs = path;
+	return -1;
+}
+
 static int arguments_parse(struct cli *cli, int argc, char **argv)
 {
 	int result = options_parse(cli, argc, argv);
@@ -258,6 +278,8 @@ int main(int argc, char **argv)
 	hf_log_init("handfast", HF_LOG_INFO);
 	libbpf_set_print(libbpf_message);
 	result = arguments_parse(&cli, argc, argv);
+	if (result < 0)
+		result = bpffs_check(&cli);
 	if (result >= 0)
 		return result;
 	return cli_finish(cli.command->run(&cli));
