@@ -24,7 +24,7 @@ $(BENCH_DIR)/obj/%.o: %.c
 bench_obj = $(patsubst %.c,$(BENCH_DIR)/obj/%.o,$(1))
 
 SYNFLOOD_OBJ = $(call bench_obj,$(addprefix tests/bench/,synflood.c \
-	flood_plan.c flood_run.c vethstat.c progress.c) tests/tools/frame.c)
+	flood_plan.c flood_run.c flood_tap.c vethstat.c progress.c) tests/tools/frame.c)
 
 $(SYNFLOOD_OBJ): $(BENCH_DIR)/flood.skel.h
 
@@ -70,3 +70,8 @@ bench-packet: $(BENCH_DIR)/packet $(BUILD)/handfast.bpf.o $(bench_selftests)
 	@mkdir -p $(BUILD)/bench
 	$(BENCH_DIR)/packet --synproxy $(SYNPROXY_BPF) \
 		--json $(BUILD)/bench/packet.json $(BUILD)/handfast.bpf.o
+
+# ------------------------------------------------------- honest clients
+
+$(BENCH_DIR)/client: $(call bench_obj,tests/bench/client.c tests/bench/progress.c)
+	$(CC) $(LDFLAGS) -o $@ $^ -lm

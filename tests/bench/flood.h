@@ -11,6 +11,8 @@
 #define FLOOD_KINDS 5
 #define FLOOD_TUPLES_MAX 131072
 #define FLOOD_BURST_MAX 32
+/* Time lost to others is made up for, unless it is more than this. */
+#define FLOOD_LATE_MAX_NS 50000000
 
 /* A frame to start from; what the program fills in is 0 here. */
 struct flood_template {

@@ -19,13 +19,12 @@
 #define FULL_BATCH 64
 /* More bursts a second only cost calls, fewer make the flood lumpy. */
 #define BURSTS_A_SECOND 4000
-/* Time lost to others is made up for, unless it is more than this. */
-#define LATE_MAX_NS (50 * NSEC / 1000)
 
 struct sender {
 	struct flood_skel *skel;
 	struct flood_progress *progress;
 	const char *dev;
+	int tap_fd;
 	uint32_t frame_len;
 	uint64_t delivered_before;
 	int64_t refresh_ns; /* next look at the counters */
@@ -91,12 +90,13 @@ static void progress_refresh(struct sender *s, int64_t now)
 	s->refresh_ns = now + NSEC / 10;
 }
 
-static int send_frames(struct sender *s, uint32_t n, uint32_t batch)
+static int send_chunk(struct sender *s, uint32_t n, uint32_t batch)
 {
 	uint8_t frame[FLOOD_FRAME_MAX] = {};
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame,
 		    .data_size_in = s->frame_len, .repeat = n,
-		    .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = batch);
+		    .flags = BPF_F_TEST_XDP_LIVE_FRAMES,
+		    .batch_size = batch);
 	int fd = bpf_program__fd(s->skel->progs.flood);
 
 	if (!bpf_prog_test_run_opts(fd, &opts) || errno == EINTR)
@@ -120,31 +120,43 @@ static int run_paced(struct sender *s, double rate, int64_t end,
 {
 	uint32_t burst = burst_size(rate);
 	int64_t gap = NSEC * burst / rate;
-	int64_t due = now_ns(), now;
+	int64_t due = now_ns(), begin, now;
 	int err;
 
 	prctl(PR_SET_TIMERSLACK, 1000UL);
 	while (!*stop && due < end) {
-		err = send_frames(s, burst, burst);
+		begin = now_ns();
+		err = flood_tap_send(s->tap_fd, s->frame_len, burst);
 		if (err)
 			return err;
 		due += gap;
 		now = now_ns();
 		progress_refresh(s, now);
-		if (now - due > LATE_MAX_NS)
+		if (now - due > FLOOD_LATE_MAX_NS)
 			due = now;
-		sleep_until(due > now + gap / 2 ? due : now + gap / 2);
+		sleep_until(due > begin + gap / 2 ? due : begin + gap / 2);
 	}
 	return 0;
 }
 
-static int run_full(struct sender *s, int64_t end, const volatile int *stop)
+/*
+ * Live frames, a chunk a call. At a rate the program spins between bursts:
+ * what it sends in 10 ms is a call then.
+ */
+static int run_live(struct sender *s, double rate, int64_t end,
+		    const volatile int *stop)
 {
+	uint32_t chunk = FULL_CHUNK, batch = FULL_BATCH;
 	int64_t now = now_ns();
 	int err = 0;
 
+	if (rate > 0) {
+		batch = FLOOD_BURST_MAX;
+		chunk = (uint32_t)(rate / 100 / batch + 1) * batch;
+		s->skel->bss->pace_gap_ns = NSEC * batch / rate;
+	}
 	while (!*stop && !err && now < end) {
-		err = send_frames(s, FULL_CHUNK, FULL_BATCH);
+		err = send_chunk(s, chunk, batch);
 		now = now_ns();
 		progress_refresh(s, now);
 	}
@@ -152,21 +164,25 @@ static int run_full(struct sender *s, int64_t end, const volatile int *stop)
 }
 
 int flood_run(struct flood_skel *skel, const struct flood_plan *plan,
-	      const struct flood_options *opt, struct flood_progress *progress,
-	      const volatile int *stop)
+	      const struct flood_options *opt, int tap_fd,
+	      struct flood_progress *progress, const volatile int *stop,
+	      double *seconds)
 {
 	struct sender s = {
 		.skel = skel,
 		.progress = progress,
 		.dev = opt->dev,
+		.tap_fd = tap_fd,
 		.frame_len = plan->frame_len,
 		.delivered_before = delivered(opt->dev),
 	};
-	int64_t end = now_ns() + (int64_t)(opt->seconds * NSEC);
+	int64_t begin = now_ns();
+	int64_t end = begin + (int64_t)(opt->seconds * NSEC);
 	int err;
 
-	err = opt->rate > 0 ? run_paced(&s, opt->rate, end, stop)
-			    : run_full(&s, end, stop);
+	err = tap_fd >= 0 ? run_paced(&s, opt->rate, end, stop)
+			  : run_live(&s, opt->rate, end, stop);
+	*seconds = (now_ns() - begin) / (double)NSEC;
 	sleep_until(now_ns() + NSEC / 20); /* the last answers */
 	progress_read(&s);
 	return err;

@@ -26,9 +26,12 @@ struct client_progress {
 	uint64_t reset;	  /* RST later */
 	uint64_t timeout;
 	uint64_t bad;	/* another answer than expected */
-	uint64_t local; /* could not be started: ports, descriptors */
-	uint64_t latency_max_us;
-	uint64_t latency[PROGRESS_CLASSES]; /* of requests that were ok */
+	uint64_t local; /* not started: ports, descriptors */
+	/* Of those that were ok: until connected, until the last byte. */
+	uint64_t connect_max_us;
+	uint64_t total_max_us;
+	uint64_t connect_us[PROGRESS_CLASSES];
+	uint64_t total_us[PROGRESS_CLASSES];
 };
 
 /*

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * synflood - a flood of TCP segments from spoofed sources, for test networks
- * inside one machine: it writes into a veth by live frames of
- * BPF_PROG_TEST_RUN, so the frames never leave the machine.
+ * inside one machine: the frames go into a veth by XDP redirection and never
+ * leave the machine. Up to some rate they are triggered by writes to a TAP
+ * device, above it by BPF_PROG_TEST_RUN with live frames.
  */
 #include <bpf/libbpf.h>
 #include <errno.h>
@@ -16,7 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <unistd.h>
 
 #include "flood.skel.h"
 #include "synflood.h"
@@ -256,21 +257,25 @@ static void report(const struct flood_options *opt,
 			opt->dev);
 }
 
-static double seconds_now(void)
+static struct bpf_link *attach(struct flood_skel *skel, int ifindex,
+			       const char *name)
 {
-	struct timespec t;
+	struct bpf_link *link =
+		bpf_program__attach_xdp(skel->progs.flood, ifindex);
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec / 1e9;
+	if (!link)
+		fprintf(stderr, "synflood: XDP on %s: %s%s\n", name,
+			strerror(errno),
+			errno == EBUSY ? " (another program is there)" : "");
+	return link;
 }
 
-static int flood(struct flood_skel *skel, const struct flood_plan *plan,
-		 const struct flood_options *opt)
+static int run(struct flood_skel *skel, const struct flood_plan *plan,
+	       const struct flood_options *opt, int tap_fd)
 {
 	struct flood_progress *p =
 		progress_map(opt->progress_path, sizeof(*p), 1);
-	struct bpf_link *link;
-	double start;
+	double seconds = 0;
 	int err;
 
 	if (!p) {
@@ -278,20 +283,39 @@ static int flood(struct flood_skel *skel, const struct flood_plan *plan,
 			strerror(errno));
 		return -1;
 	}
-	link = bpf_program__attach_xdp(skel->progs.flood, opt->ifindex);
-	if (!link) {
-		fprintf(stderr, "synflood: XDP on %s: %s%s\n", opt->dev,
-			strerror(errno),
-			errno == EBUSY ? " (another program is there)" : "");
-		return -1;
-	}
-	start = seconds_now();
-	err = flood_run(skel, plan, opt, p, &stop);
+	err = flood_run(skel, plan, opt, tap_fd, p, &stop, &seconds);
 	if (err)
-		fprintf(stderr, "synflood: test run: %s\n", strerror(-err));
-	report(opt, p, seconds_now() - start);
-	bpf_link__destroy(link);
+		fprintf(stderr, "synflood: sending: %s\n", strerror(-err));
+	report(opt, p, seconds);
 	return err || (p->sent && !p->delivered) ? -1 : 0;
+}
+
+static int flood(struct flood_skel *skel, const struct flood_plan *plan,
+		 const struct flood_options *opt)
+{
+	bool with_tap = opt->rate > 0 && opt->rate <= FLOOD_TAP_RATE_MAX;
+	struct bpf_link *out, *tap = NULL;
+	int tap_fd = -1, tap_ifindex = 0;
+	int err = -1;
+
+	out = attach(skel, opt->ifindex, opt->dev);
+	if (!out)
+		return -1;
+	if (with_tap) {
+		tap_fd = flood_tap_open(&tap_ifindex);
+		if (tap_fd < 0)
+			fprintf(stderr, "synflood: TAP device: %s\n",
+				strerror(-tap_fd));
+		else
+			tap = attach(skel, tap_ifindex, "the TAP device");
+	}
+	if (tap || !with_tap)
+		err = run(skel, plan, opt, tap_fd);
+	bpf_link__destroy(tap);
+	bpf_link__destroy(out);
+	if (tap_fd >= 0)
+		close(tap_fd);
+	return err;
 }
 
 int main(int argc, char **argv)

@@ -43,9 +43,24 @@ extern const char flood_kind_names[];
 /* Fills the plan. 0, or -1 with a message written. */
 int flood_plan_make(struct flood_plan *plan, const struct flood_options *opt);
 
-/* Sends until the time is up or *stop is set. 0, or a negative errno. */
+/* More than this a TAP device cannot do, a sender needs a core of its own. */
+#define FLOOD_TAP_RATE_MAX 350000
+
+/*
+ * The device that gives the pace: its XDP program is to be the flood. Returns
+ * its descriptor, or a negative errno.
+ */
+int flood_tap_open(int *ifindex);
+/* Triggers n frames. 0, or a negative errno. */
+int flood_tap_send(int fd, uint32_t frame_len, uint32_t n);
+
+/*
+ * Sends until the time is up or *stop is set. tap_fd: -1 for live frames.
+ * *seconds: how long it took. 0, or a negative errno.
+ */
 int flood_run(struct flood_skel *skel, const struct flood_plan *plan,
-	      const struct flood_options *opt, struct flood_progress *progress,
-	      const volatile int *stop);
+	      const struct flood_options *opt, int tap_fd,
+	      struct flood_progress *progress, const volatile int *stop,
+	      double *seconds);
 
 #endif

@@ -1,0 +1,16 @@
+# A SYN flood to look at. DEMO_SECONDS: all traffic phases together;
+# DEMO_RATE: spoofed SYNs a second.
+
+WATCH_OBJ = $(call bench_obj,$(addprefix demo/,watch.c source.c diag.c \
+	table.c) tests/bench/progress.c)
+
+$(BUILD)/demo/watch: $(WATCH_OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ -lbpf -lm
+
+.PHONY: demo
+demo: deps
+	@$(MAKE) --no-print-directory all $(BUILD)/demo/watch \
+		$(BENCH_DIR)/synflood $(BENCH_DIR)/client >$(BUILD)/demo.log 2>&1 \
+		|| { tail -n 20 $(BUILD)/demo.log; exit 1; }
+	@BUILD=$(BUILD) demo/demo.sh
