@@ -106,7 +106,7 @@ static int stats_json(const struct cli *cli, const struct hf_world *world,
 	int err = 0;
 
 	root = cli_pack(
-	    "{s:o, s:o}", "xdp",
+	    "{s:o, s:o, s:o}", "xdp",
 	    counters_json(hf_text_reasons, stats->reasons, HF_REASON_COUNT),
 	    "daemon",
 	    counters_json(hf_text_daemon_counters, stats->daemon,
