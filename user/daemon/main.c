@@ -360,13 +360,46 @@ static int daemon_open(const struct options *o)
 	return err;
 }
 
+/* The last one out removes the pins: `detach`, or a daemon that stops while
+ * nothing is attached. */
+static bool world_is_idle(void)
+{
+	__u32 ifindex, *from = NULL;
+	struct hf_device v;
+
+	while (!bpf_map_get_next_key(hfd.world.maps.devices, from, &ifindex)) {
+		from = &ifindex;
+		if (!bpf_map_lookup_elem(hfd.world.maps.devices, &ifindex,
+					 &v) &&
+		    v.mode != HF_XDP_DETACHED)
+			return false;
+	}
+	return true;
+}
+
+static void world_leave(void)
+{
+	char bpffs[HF_WORLD_PATH_MAX];
+	int lock;
+
+	if (!hfd.world.skel)
+		return;
+	memcpy(bpffs, hfd.world.bpffs, sizeof(bpffs));
+	lock = hf_world_lock(bpffs);
+	if (lock >= 0 && world_is_idle())
+		hf_world_remove(bpffs);
+	hf_world_close(&hfd.world);
+	if (lock >= 0)
+		close(lock);
+}
+
 static void daemon_close(void)
 {
 	/* Rings first: SYNs go to the kernel from here on. */
 	device_close_all();
 	control_close();
 	netlink_close();
-	hf_world_close(&hfd.world);
+	world_leave();
 }
 
 static int run(const struct options *o)
