@@ -72,7 +72,7 @@ void phase_figures(const struct phase *p, struct figures *f)
 
 /* ------------------------------------------------------------ the table */
 
-#define CELL 18
+#define CELL 20
 
 static int lines_drawn;
 

@@ -33,6 +33,7 @@ struct watch {
 	double rate;
 	bool terminal;
 	int64_t begin_ns;
+	int64_t tick_ns; /* the next sample */
 };
 
 static int64_t now_ns(void)
@@ -93,6 +94,7 @@ static void phase_begin(struct watch *w, int n, const char *kind,
 	w->live = n;
 	p->begun = true;
 	p->begin_ns = now_ns();
+	w->tick_ns = p->begin_ns + TICK_NS;
 	p->seconds = seconds;
 	p->source = (struct source){
 		.handfast = !strcmp(kind, "handfast"),
@@ -169,16 +171,15 @@ static bool commands_read(struct watch *w)
 static void run(struct watch *w)
 {
 	struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
-	int64_t tick = now_ns();
 
 	for (;;) {
-		int64_t wait = (tick - now_ns()) / 1000000;
+		int64_t wait = (w->tick_ns - now_ns()) / 1000000;
 
 		if (poll(&in, 1, wait > 0 ? wait : 0) > 0 && !commands_read(w))
 			return;
-		if (now_ns() < tick)
+		if (now_ns() < w->tick_ns)
 			continue;
-		tick += TICK_NS;
+		w->tick_ns += TICK_NS;
 		if (w->live >= 0) {
 			phase_sample(w);
 			show(w);
