@@ -15,9 +15,8 @@ struct ack_fields {
 	__u32 payload;
 };
 
-static __always_inline void ack_fields_read(const struct hf_rx *rx,
-					    __u8 snd_wscale,
-					    struct ack_fields *f)
+static __always_inline void
+ack_fields_read(const struct hf_rx *rx, __u8 snd_wscale, struct ack_fields *f)
 {
 	const struct tcphdr *tcp = rx->pkt->tcp;
 	__u8 flags = rx->pkt->flags;
@@ -49,8 +48,8 @@ static __always_inline bool ack_tstamp_ok(const struct hf_rx *rx,
 
 	if (!(req->flags & HF_REQUEST_TSTAMP) || !o->tstamp)
 		return true;
-	if (o->tsecr && !hf_seq_between(o->tsecr, req->tsval_first,
-					req->tsval_last))
+	if (o->tsecr &&
+	    !hf_seq_between(o->tsecr, req->tsval_first, req->tsval_last))
 		return false;
 	return (__s32)(req->ts_recent - o->tsval) <= 0 ||
 	       rx->pkt->flags & TCP_FLAG_RST;
@@ -82,8 +81,7 @@ static __always_inline int ack_wrong(struct hf_rx *rx, struct hf_request *req,
 }
 
 static __always_inline int ack_out_of_window(struct hf_rx *rx,
-					     struct hf_request *req,
-					     __u64 bits)
+					     struct hf_request *req, __u64 bits)
 {
 	if (ack_is_known(rx, req, bits))
 		return VERDICT(pass_known);
@@ -106,8 +104,7 @@ static __always_inline int ack_rst(struct hf_rx *rx, struct hf_request *req,
 }
 
 /* The accept queue has no place: Linux's listen_overflow. */
-static __always_inline int ack_overflow(struct hf_rx *rx,
-					struct hf_listener *l,
+static __always_inline int ack_overflow(struct hf_rx *rx, struct hf_listener *l,
 					struct hf_request *req, __u64 bits,
 					const struct ack_fields *f)
 {
@@ -134,8 +131,7 @@ static __always_inline int ack_raced(struct hf_rx *rx, struct hf_request *req,
 }
 
 /* A segment that completes the handshake, if there is room for the child. */
-static __always_inline int ack_complete(struct hf_rx *rx,
-					struct hf_listener *l,
+static __always_inline int ack_complete(struct hf_rx *rx, struct hf_listener *l,
 					struct hf_request *req, __u64 bits,
 					const struct ack_fields *f)
 {
@@ -271,20 +267,19 @@ __noinline int cookie_check(const struct hf_tuple *t, bool ipv6,
 
 	if (!t || !ack || !cookie || !c || !k)
 		return 0;
-	return hf_cookie_check(t, ipv6, k, ack->irs, ack->iss, ack->tstamp,
-			       ack->tsecr, ack->now,
-			       (__u32)(2 * c->key_epoch_ns / NSEC_PER_MSEC),
-			       cookie);
+	return hf_cookie_check(
+	    t, ipv6, k, ack->irs, ack->iss, ack->tstamp, ack->tsecr, ack->now,
+	    (__u32)(2 * c->key_epoch_ns / NSEC_PER_MSEC), cookie);
 }
 
 static __always_inline bool cookie_is_valid(struct hf_rx *rx,
 					    struct hf_cookie *cookie)
 {
 	struct cookie_ack ack = {
-		.irs = bpf_ntohl(rx->pkt->tcp->seq) - 1,
-		.iss = bpf_ntohl(rx->pkt->tcp->ack_seq) - 1,
-		.tsecr = rx->options.tsecr,
-		.tstamp = rx->options.tstamp && rx->config->timestamps,
+	    .irs = bpf_ntohl(rx->pkt->tcp->seq) - 1,
+	    .iss = bpf_ntohl(rx->pkt->tcp->ack_seq) - 1,
+	    .tsecr = rx->options.tsecr,
+	    .tstamp = rx->options.tstamp && rx->config->timestamps,
 	};
 
 	if (ack.tstamp) {
@@ -309,8 +304,8 @@ static __always_inline int cookie_receive(struct hf_rx *rx)
 		return established(rx->ctx, rx->pkt);
 	if (!rx->flow_hash)
 		rx->flow_hash = flow_hash(&rx->pkt->tuple, rx->pkt->ipv6);
-	l = listener_find(rx->port, &rx->pkt->tuple, rx->pkt->ipv6, rx->l3_ifindex,
-			  (__u32)rx->flow_hash, &index);
+	l = listener_find(rx->port, &rx->pkt->tuple, rx->pkt->ipv6,
+			  rx->l3_ifindex, (__u32)rx->flow_hash, &index);
 	if (!l || l->state != HF_LISTENER_LISTENING ||
 	    !listener_takes_cookies(l, rx->now, lifetime))
 		return VERDICT(pass_cookie_bad);

@@ -7,7 +7,7 @@
 #define HF_BPF_CHECK_H
 
 #define CSUM_CHUNK SCRATCH_BUF /* bpf_csum_diff() takes no more on 6.1 */
-#define CSUM_CHUNKS 128	       /* 64 KiB */
+#define CSUM_CHUNKS 128        /* 64 KiB */
 
 /*
  * The functions of this file that are not static are verified once, not at
@@ -86,8 +86,7 @@ static long csum_chunk(__u32 index, struct csum_loop *loop)
 		return 1;
 	/* Whole words: pad the last one. */
 	*(__u32 *)(s->buf + size) = 0;
-	sum = bpf_csum_diff(NULL, 0, (__be32 *)s->buf,
-			    (size + 3) & 0x3fc, 0);
+	sum = bpf_csum_diff(NULL, 0, (__be32 *)s->buf, (size + 3) & 0x3fc, 0);
 	if (sum < 0)
 		return 1;
 	loop->failed = false;
@@ -99,13 +98,13 @@ static long csum_chunk(__u32 index, struct csum_loop *loop)
 
 /* Any length, linear or in fragments: segments with data. */
 __noinline int tcp_csum_slow(struct xdp_md *ctx, __u32 off, __u32 len,
-				    __u64 pseudo)
+			     __u64 pseudo)
 {
 	struct csum_loop loop = {
-		.ctx = ctx,
-		.off = off,
-		.left = len,
-		.sum = pseudo,
+	    .ctx = ctx,
+	    .off = off,
+	    .left = len,
+	    .sum = pseudo,
 	};
 
 	bpf_loop(CSUM_CHUNKS, csum_chunk, &loop, 0);

@@ -27,7 +27,7 @@ static __always_inline void count(enum hf_reason reason)
 	do {                                                                   \
 		__u32 index_ = (index);                                        \
 		struct hf_listener_stats *s_ =                                 \
-			bpf_map_lookup_elem(&listener_stats, &index_);         \
+		    bpf_map_lookup_elem(&listener_stats, &index_);             \
 		if (s_)                                                        \
 			s_->field++;                                           \
 	} while (0)

@@ -6,7 +6,7 @@
 #define TCP_STATE_TIME_WAIT 6
 #define TCP_STATE_LISTEN 10
 
-#define GUARD_SAMPLE 64		       /* one segment in so many is looked up */
+#define GUARD_SAMPLE 64 /* one segment in so many is looked up */
 #define GUARD_HOLD_NS (2 * NSEC_PER_SEC) /* the guard stays on that long */
 
 enum ehash_result {

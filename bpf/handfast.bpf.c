@@ -258,8 +258,7 @@ static __always_inline void request_op(struct hf_request_op *op)
 		return;
 	if (op->op == HF_OP_RESENT)
 		op->result = op_resent(req, &op->req);
-	else if (request_end(&op->key, req, have.bits,
-			     op->op == HF_OP_FINISH))
+	else if (request_end(&op->key, req, have.bits, op->op == HF_OP_FINISH))
 		op->result = 0;
 }
 
@@ -268,7 +267,7 @@ int request_ops(struct hf_request_ops *ops)
 {
 	__u32 index = ops->batch;
 	struct hf_request_batch *batch =
-		bpf_map_lookup_elem(&request_batches, &index);
+	    bpf_map_lookup_elem(&request_batches, &index);
 
 	if (!batch)
 		return -1;

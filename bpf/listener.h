@@ -10,9 +10,9 @@ static __always_inline __u32 listen_hash_find(const struct hf_addr *addr,
 					      __u16 port, __u32 ifindex)
 {
 	struct hf_listen_key key = {
-		.addr = *addr,
-		.ifindex = ifindex,
-		.port = port,
+	    .addr = *addr,
+	    .ifindex = ifindex,
+	    .port = port,
 	};
 	__u32 *index = bpf_map_lookup_elem(&listen_hash, &key);
 
@@ -46,7 +46,7 @@ static __always_inline __u32 listener_find_exact(const struct hf_tuple *t,
 	index = listen_hash_find(&any, t->lport, ifindex);
 	if (index && !ipv6) {
 		struct hf_listener *l =
-			bpf_map_lookup_elem(&listen_table, &index);
+		    bpf_map_lookup_elem(&listen_table, &index);
 
 		if (!l || l->v6only)
 			index = 0;

@@ -10,7 +10,7 @@
 	struct {                                                               \
 		__uint(type, map_kind);                                        \
 		__uint(max_entries, entries);                                  \
-		__uint(map_flags, flag##_FLAGS);                          \
+		__uint(map_flags, flag##_FLAGS);                               \
 		__type(key, __u32);                                            \
 		__type(value, value_type);                                     \
 	} map SEC(".maps")

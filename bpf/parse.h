@@ -27,7 +27,7 @@ struct hf_pkt {
 	void *data_end;
 	struct tcphdr *tcp;
 	struct hf_tuple tuple; /* scope: 0 until the device is known */
-	__u32 l3_off; /* bytes from the frame's start */
+	__u32 l3_off;          /* bytes from the frame's start */
 	__u32 l4_off;
 	__u32 l4_len; /* TCP header and payload, by the IP length */
 	__u8 flags;   /* TCP_FLAG_* */
@@ -55,8 +55,7 @@ static __always_inline bool is_vlan(__be16 proto)
 }
 
 /* Takes one tag; `proto` and l3_off move on. False: the frame ends. */
-static __always_inline bool parse_vlan(struct hf_pkt *pkt, __be16 *proto,
-				       int n)
+static __always_inline bool parse_vlan(struct hf_pkt *pkt, __be16 *proto, int n)
 {
 	struct vlan_hdr *vlan = pkt->data + pkt->l3_off;
 

@@ -63,8 +63,8 @@ __noinline int reply_make(struct xdp_md *ctx, __u32 l3_off, bool ipv6,
 	data_end = (void *)(long)ctx->data_end;
 	l3 = data + l3_off;
 	tcp = l3 + l3_len;
-	if (data + sizeof(struct ethhdr) > data_end ||
-	    l3 + l3_len > data_end || (void *)(tcp + 1) > data_end)
+	if (data + sizeof(struct ethhdr) > data_end || l3 + l3_len > data_end ||
+	    (void *)(tcp + 1) > data_end)
 		return -1;
 	from = (const __u32 *)tuple->laddr.b;
 	to = (const __u32 *)tuple->raddr.b;
@@ -77,8 +77,8 @@ __noinline int reply_make(struct xdp_md *ctx, __u32 l3_off, bool ipv6,
 		hf_ipv4_write(l3, seg, from[3], to[3]);
 		sum = (__u64)from[3] + to[3];
 	}
-	hf_tcp_write(tcp, seg,
-		     bpf_htonl((__u32)tuple->lport << 16 | tuple->rport), sum);
+	hf_tcp_write(
+	    tcp, seg, bpf_htonl((__u32)tuple->lport << 16 | tuple->rport), sum);
 	if (!reply_options(tcp, data_end, seg))
 		return -1;
 	reply_swap_macs(data);

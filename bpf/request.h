@@ -22,7 +22,7 @@ static __always_inline __u64 word_bits(enum hf_request_state state,
 				       __u32 generation)
 {
 	union request_word w = {
-		.word = {.state = state, .generation = generation},
+	    .word = {.state = state, .generation = generation},
 	};
 
 	return w.bits;
@@ -51,7 +51,8 @@ static __always_inline __u32 filter_slot(const struct hf_tuple *t, __u64 seed)
 	__u64 x = (__u64)r[3] << 32 | (__u32)t->rport << 16 | t->lport;
 
 	if (r[0]) /* not IPv4 */
-		x += ((__u64)r[0] << 32 | (r[1] + r[2])) * 0x9e3779b97f4a7c15ULL;
+		x +=
+		    ((__u64)r[0] << 32 | (r[1] + r[2])) * 0x9e3779b97f4a7c15ULL;
 	x = (x ^ seed) * 0xff51afd7ed558ccdULL;
 	x = (x ^ x >> 32) * 0xc4ceb9fe1a85ec53ULL;
 	return x >> 48 & (HF_FILTER_SLOTS - 1);
@@ -139,8 +140,8 @@ __noinline int request_end(const struct hf_tuple *t, struct hf_request *req,
 	if (!t || !req)
 		return false;
 	l = request_listener(req);
-	if (!request_cas(req, bits,
-			 word_bits(HF_REQUEST_DEAD, w.word.generation)))
+	if (!request_cas(
+		req, bits, word_bits(HF_REQUEST_DEAD, w.word.generation)))
 		return false;
 	if (w.word.state == HF_REQUEST_ACKED) {
 		fill_acked(-1);
@@ -160,8 +161,8 @@ static __always_inline bool request_ack(struct hf_request *req, __u64 bits,
 {
 	union request_word w = {.bits = bits};
 
-	if (!request_cas(req, bits,
-			 word_bits(HF_REQUEST_ACKED, w.word.generation)))
+	if (!request_cas(
+		req, bits, word_bits(HF_REQUEST_ACKED, w.word.generation)))
 		return false;
 	fill_half_open(l, -1);
 	fill_acked(1);

@@ -7,7 +7,7 @@
 struct hf_rx {
 	struct xdp_md *ctx;
 	struct hf_pkt *pkt;
-	struct hf_device *dev;	  /* the attached device */
+	struct hf_device *dev;    /* the attached device */
 	struct hf_device *l3_dev; /* the VLAN device of a tagged frame */
 	struct hf_config *config;
 	struct hf_keys *keys;
@@ -96,12 +96,12 @@ static __always_inline void synack_segment(const struct hf_request *req,
 					   struct hf_segment *seg)
 {
 	struct hf_synack_options o = {
-		.mss = req->adv_mss,
-		.wscale = req->rcv_wscale,
-		.sack = req->flags & HF_REQUEST_SACK,
-		.tstamp = req->flags & HF_REQUEST_TSTAMP,
-		.tsval = req->tsval_last,
-		.tsecr = req->ts_recent,
+	    .mss = req->adv_mss,
+	    .wscale = req->rcv_wscale,
+	    .sack = req->flags & HF_REQUEST_SACK,
+	    .tstamp = req->flags & HF_REQUEST_TSTAMP,
+	    .tsval = req->tsval_last,
+	    .tsecr = req->ts_recent,
 	};
 
 	seg->seq = req->iss;
@@ -171,8 +171,8 @@ __noinline int cookie_make(const struct hf_tuple *t, struct hf_request *req,
 	cookie.wscale = req->snd_wscale;
 	cookie.sack = req->flags & HF_REQUEST_SACK;
 	cookie.tstamp = req->flags & HF_REQUEST_TSTAMP;
-	req->iss = hf_cookie_make(t, ipv6, k, req->irs, &cookie,
-				  &req->tsval_last);
+	req->iss =
+	    hf_cookie_make(t, ipv6, k, req->irs, &cookie, &req->tsval_last);
 	return 0;
 }
 
@@ -181,8 +181,8 @@ static __always_inline int syn_cookie(struct hf_rx *rx, struct hf_listener *l,
 {
 	req->tsval_last = flow_tsval(rx->now, req->ts_off);
 	cookie_make(&rx->pkt->tuple, req, rx->keys, rx->pkt->ipv6);
-	listener_note_cookie(l, rx->port, rx->now,
-			     2 * rx->config->key_epoch_ns);
+	listener_note_cookie(
+	    l, rx->port, rx->now, 2 * rx->config->key_epoch_ns);
 	if (!synack_tx(rx, req))
 		return VERDICT(drop_no_answer);
 	LISTENER_COUNT(index, synack_cookie);
@@ -278,8 +278,7 @@ static __always_inline int request_challenge(struct hf_rx *rx,
 	seg.flowlabel = req->flowlabel;
 	if (req->flags & HF_REQUEST_TSTAMP) {
 		seg.options[0] = HF_W(1, 1, 8, 10);
-		seg.options[1] =
-			bpf_htonl(flow_tsval(rx->now, req->ts_off));
+		seg.options[1] = bpf_htonl(flow_tsval(rx->now, req->ts_off));
 		seg.options[2] = bpf_htonl(req->ts_recent);
 		seg.options_words = 3;
 	}
@@ -293,8 +292,8 @@ static __always_inline int rx_reset(struct hf_rx *rx, __u32 seq,
 {
 	struct hf_segment seg;
 
-	segment_rst(&seg, seq,
-		    rx->pkt->ipv6 ? rx->l3_dev->hop_limit : rx->l3_dev->ttl);
+	segment_rst(
+	    &seg, seq, rx->pkt->ipv6 ? rx->l3_dev->hop_limit : rx->l3_dev->ttl);
 	if (!rx_reply(rx, &seg))
 		return VERDICT(drop_no_answer);
 	count(reason);
@@ -336,7 +335,8 @@ static __always_inline int syn_again(struct hf_rx *rx, struct hf_request *req,
  */
 static __always_inline int syn_without_worker(struct hf_rx *rx)
 {
-	struct hf_request *req = bpf_map_lookup_elem(&syn_table, &rx->pkt->tuple);
+	struct hf_request *req =
+	    bpf_map_lookup_elem(&syn_table, &rx->pkt->tuple);
 
 	if (req) {
 		__u64 bits = request_word_read(req);

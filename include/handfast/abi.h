@@ -67,7 +67,7 @@ enum hf_listener_state {
 };
 
 enum hf_cookie_mode {
-	HF_COOKIES_OFF,	   /* syn_table full: the SYN is dropped */
+	HF_COOKIES_OFF,    /* syn_table full: the SYN is dropped */
 	HF_COOKIES_AUTO,   /* syn_table full: a cookie (tcp_syncookies=1) */
 	HF_COOKIES_ALWAYS, /* no state before the ACK (tcp_syncookies=2) */
 };
@@ -92,33 +92,34 @@ enum hf_delivery {
 struct hf_listener {
 	struct hf_addr addr; /* all zero: any address of this host */
 	__u16 port;
-	__u8 family;	  /* AF_INET or AF_INET6, the socket's */
-	__u8 v6only;	  /* IPV6_V6ONLY: [::] does not answer IPv4 */
-	__u32 ifindex;	  /* SO_BINDTODEVICE or the link-local scope, else 0 */
+	__u8 family;      /* AF_INET or AF_INET6, the socket's */
+	__u8 v6only;      /* IPV6_V6ONLY: [::] does not answer IPv4 */
+	__u32 ifindex;    /* SO_BINDTODEVICE or the link-local scope, else 0 */
 	__u32 generation; /* changes with every use of this slot */
 	enum hf_listener_state state;
 	enum hf_cookie_mode cookies;
 	enum hf_overflow overflow;
 	enum hf_delivery delivery;
-	__u32 backlog;	  /* as listen(2) got it, cut to somaxconn */
-	__u32 synq_max;	  /* half-open requests before cookie mode */
-	__u32 rcv_space;  /* bytes: tcp_full_space() of a new child */
-	__u8 rcv_wscale;  /* to advertise if the client scales */
-	__u8 ttl;	  /* IP_TTL / IPV6_UNICAST_HOPS; 0: the device's */
-	__u8 tos;	  /* IP_TOS / IPV6_TCLASS, without the ECN bits */
+	__u32 backlog;     /* as listen(2) got it, cut to somaxconn */
+	__u32 synq_max;    /* half-open requests before cookie mode */
+	__u32 rcv_space;   /* bytes: tcp_full_space() of a new child */
+	__u8 rcv_wscale;   /* to advertise if the client scales */
+	__u8 ttl;          /* IP_TTL / IPV6_UNICAST_HOPS; 0: the device's */
+	__u8 tos;          /* IP_TOS / IPV6_TCLASS, without the ECN bits */
 	__u8 defer_accept; /* TCP_DEFER_ACCEPT in SYN-ACK timeouts */
-	__u16 user_mss;	  /* TCP_MAXSEG, 0: not set */
-	__u16 group;	  /* index in reuseport_groups, 0: alone */
-	__u32 pid;	  /* the application */
+	__u16 user_mss;    /* TCP_MAXSEG, 0: not set */
+	__u16 group;       /* index in reuseport_groups, 0: alone */
+	__u32 pid;         /* the application */
 	__u32 uid;
 	char comm[16];
 	__u32 pad[10];
 	/* 128: changed by XDP, at most once in 2^30 ns */
-	__u64 cookie_last_ns;  /* last SYN answered by a cookie; 0: none lately */
+	__u64
+	    cookie_last_ns; /* last SYN answered by a cookie; 0: none lately */
 	__u64 cookie_since_ns; /* begin of the present spell of cookie mode */
 	__u64 pad2[6];
 	/* 192 */
-	__u32 synq_len;	   /* half-open requests (SYN_RECV) */
+	__u32 synq_len;    /* half-open requests (SYN_RECV) */
 	__u32 acceptq_len; /* ACKED requests and children not accepted yet */
 	__u64 pad3[7];
 } __attribute__((aligned(8)));
@@ -126,18 +127,18 @@ _Static_assert(sizeof(struct hf_listener) == 256, "hf_listener");
 
 /* Value of listener_stats (per-CPU array, same index as listen_table). */
 struct hf_listener_stats {
-	__u64 syn_recv;	     /* SYNs for it */
+	__u64 syn_recv;      /* SYNs for it */
 	__u64 synack_state;  /* answered with a request in syn_table */
 	__u64 synack_cookie; /* answered with a cookie */
-	__u64 acked;	     /* handshakes completed */
+	__u64 acked;         /* handshakes completed */
 	__u64 acked_cookie;  /* of these, by cookie */
-	__u64 dropped;	     /* SYNs and ACKs not answered */
+	__u64 dropped;       /* SYNs and ACKs not answered */
 };
 
 /*
- * Value of port_table (array by port number, host order; mmapable): the index of the
- * wildcard listener for each family, and how many listeners of this port are
- * in listen_hash (exact address or device).
+ * Value of port_table (array by port number, host order; mmapable): the index
+ * of the wildcard listener for each family, and how many listeners of this port
+ * are in listen_hash (exact address or device).
  */
 struct hf_port {
 	__u16 any4;
@@ -186,43 +187,43 @@ struct hf_request_word {
 	__u32 generation;
 } __attribute__((aligned(8)));
 
-#define HF_REQUEST_SACK 0x01U	/* the client permits SACK and so do we */
+#define HF_REQUEST_SACK 0x01U   /* the client permits SACK and so do we */
 #define HF_REQUEST_TSTAMP 0x02U /* timestamps agreed */
 #define HF_REQUEST_COOKIE 0x04U /* made by a cookie: irs, mss are rebuilt */
-#define HF_REQUEST_HELD 0x08U	/* acked, but the accept queue was full */
+#define HF_REQUEST_HELD 0x08U   /* acked, but the accept queue was full */
 
 /* Value of syn_table (hash, preallocated): Linux's tcp_request_sock. */
 struct hf_request {
-	__u64 synack_ns;  /* last SYN-ACK sent */
-	__u64 timer_ns;	  /* the next timeout of the SYN-ACK timer */
-	__u64 expires_ns; /* XDP ignores the request from here on */
-	__u64 oow_ns;	  /* last challenge ACK (rate limit) */
-	__u32 irs;	  /* the client's ISN */
-	__u32 iss;	  /* ours */
-	__u32 ts_recent;  /* the client's TSval */
-	__u32 ts_off;	  /* our TSval = milliseconds + ts_off */
+	__u64 synack_ns;   /* last SYN-ACK sent */
+	__u64 timer_ns;    /* the next timeout of the SYN-ACK timer */
+	__u64 expires_ns;  /* XDP ignores the request from here on */
+	__u64 oow_ns;      /* last challenge ACK (rate limit) */
+	__u32 irs;         /* the client's ISN */
+	__u32 iss;         /* ours */
+	__u32 ts_recent;   /* the client's TSval */
+	__u32 ts_off;      /* our TSval = milliseconds + ts_off */
 	__u32 tsval_first; /* TSval of our first and last SYN-ACK */
 	__u32 tsval_last;
-	__u32 snd_wnd;	  /* the client's window, bytes (of the ACK: scaled) */
-	__u32 ack_seq;	  /* of the completing segment: its seq */
-	__u32 listener;	  /* index in listen_table */
+	__u32 snd_wnd;  /* the client's window, bytes (of the ACK: scaled) */
+	__u32 ack_seq;  /* of the completing segment: its seq */
+	__u32 listener; /* index in listen_table */
 	__u32 listener_generation;
-	__u32 ifindex; /* where the SYN came in, and on which queue: */
-	__u32 queue;   /* the worker of that queue owns the request */
+	__u32 ifindex;    /* where the SYN came in, and on which queue: */
+	__u32 queue;      /* the worker of that queue owns the request */
 	__u32 l3_ifindex; /* the VLAN device of a tagged frame, else ifindex */
-	__u16 mss;     /* the client's, bytes */
-	__u16 rcv_wnd; /* window field of our SYN-ACK, bytes */
-	__u16 adv_mss; /* MSS of our SYN-ACK */
+	__u16 mss;        /* the client's, bytes */
+	__u16 rcv_wnd;    /* window field of our SYN-ACK, bytes */
+	__u16 adv_mss;    /* MSS of our SYN-ACK */
 	__u16 vlan_count;
 	__be16 vlan_proto[2]; /* TPID and TCI, outer first */
 	__be16 vlan_tci[2];
 	__u8 client_mac[6];
 	__u8 local_mac[6];
-	__u8 snd_wscale; /* the client's, HF_WSCALE_NONE: not scaled */
-	__u8 rcv_wscale; /* ours */
-	__u8 flags;	 /* HF_REQUEST_* */
+	__u8 snd_wscale;  /* the client's, HF_WSCALE_NONE: not scaled */
+	__u8 rcv_wscale;  /* ours */
+	__u8 flags;       /* HF_REQUEST_* */
 	__u8 num_timeout; /* SYN-ACK timeouts so far */
-	__u8 ttl;	 /* of our SYN-ACK */
+	__u8 ttl;         /* of our SYN-ACK */
 	__u8 tos;
 	__u16 filter_pad;
 	__u32 flowlabel; /* of our SYN-ACK, IPv6, host order */
@@ -246,8 +247,9 @@ enum hf_op {
 
 struct hf_request_op {
 	struct hf_tuple key;
-	struct hf_request req; /* in: word (but for GET); RESENT: timer_ns,
-				  synack_ns, tsval_last; out: GET: the request */
+	struct hf_request
+	    req; /* in: word (but for GET); RESENT: timer_ns,
+		    synack_ns, tsval_last; out: GET: the request */
 	enum hf_op op;
 	__s32 result; /* out: 0, -ENOENT (gone, or another one by now) */
 };
@@ -280,13 +282,13 @@ enum hf_xdp_mode {
  */
 struct hf_device {
 	enum hf_xdp_mode mode;
-	__u32 lower;	 /* ifindex of the attached device below, else 0 */
-	__u32 queues;	 /* RX queues */
+	__u32 lower;     /* ifindex of the attached device below, else 0 */
+	__u32 queues;    /* RX queues */
 	__u32 first_xsk; /* index in xsks of queue 0 */
 	__u32 mtu;
-	__u16 mss4; /* to advertise: MTU less 40 */
-	__u16 mss6; /* MTU less 60 */
-	__u8 ttl;	/* ip_default_ttl */
+	__u16 mss4;     /* to advertise: MTU less 40 */
+	__u16 mss6;     /* MTU less 60 */
+	__u8 ttl;       /* ip_default_ttl */
 	__u8 hop_limit; /* ipv6 hop_limit of the device */
 	__u8 mac[6];
 	char name[16];
@@ -307,17 +309,17 @@ struct hf_vlan_key {
 /* Value of config (array of one). */
 struct hf_config {
 	__u32 abi_version;
-	__u32 half_open_max;	/* HF_HALF_OPEN_MAX or less */
-	__u32 max_syn_backlog;	/* net.ipv4.tcp_max_syn_backlog */
-	__u32 synack_retries;	/* net.ipv4.tcp_synack_retries */
+	__u32 half_open_max;   /* HF_HALF_OPEN_MAX or less */
+	__u32 max_syn_backlog; /* net.ipv4.tcp_max_syn_backlog */
+	__u32 synack_retries;  /* net.ipv4.tcp_synack_retries */
 	__u32 somaxconn;
 	__u32 invalid_ratelimit; /* ms, net.ipv4.tcp_invalid_ratelimit */
-	__u8 timestamps;	/* net.ipv4.tcp_timestamps */
+	__u8 timestamps;         /* net.ipv4.tcp_timestamps */
 	__u8 sack;
 	__u8 window_scaling;
 	__u8 abort_on_overflow;
 	__u8 auto_flowlabels; /* net.ipv6.auto_flowlabels */
-	__u8 paused; /* descriptors run out: SYNs are not answered */
+	__u8 paused;          /* descriptors run out: SYNs are not answered */
 	__u8 pad[2];
 	__u32 guard_rate;    /* unknown segments a second and CPU that switch
 				the ACK-flood guard on; 0: never */
@@ -330,7 +332,7 @@ struct hf_config {
 /* Value of fills (array of one, mmapable). */
 struct hf_fills {
 	__u32 half_open; /* SYN_RECV requests of all listeners */
-	__u32 acked;	 /* ACKED ones */
+	__u32 acked;     /* ACKED ones */
 };
 
 /*
@@ -347,10 +349,10 @@ struct hf_keys {
 
 /* Value of guard (per-CPU array of one): the ACK-flood guard. */
 struct hf_guard {
-	__u64 seen;	   /* segments that passed as established */
-	__u64 window_ns;   /* start of the second that is counted */
-	__u64 unknown;	   /* (estimated) unknown segments in it */
-	__u64 until_ns;	   /* every segment is looked up until then; 0: off */
+	__u64 seen;      /* segments that passed as established */
+	__u64 window_ns; /* start of the second that is counted */
+	__u64 unknown;   /* (estimated) unknown segments in it */
+	__u64 until_ns;  /* every segment is looked up until then; 0: off */
 };
 
 /* ----------------------------------------------------------------- stats */
@@ -373,8 +375,9 @@ struct hf_guard {
 	X(redirect_flow, REDIRECT, "segment of a flow being handed over")      \
 	X(drop_syn_csum, DROP, "SYN with a bad checksum")                      \
 	X(drop_syn_malformed, DROP, "SYN with a malformed header or options")  \
-	X(drop_syn_source, DROP, "SYN from an impossible source (LAND, "       \
-				 "multicast, loopback, unspecified)")          \
+	X(drop_syn_source, DROP,                                               \
+	  "SYN from an impossible source (LAND, "                              \
+	  "multicast, loopback, unspecified)")                                 \
 	X(drop_syn_rate, DROP, "SYN again too soon after its SYN-ACK")         \
 	X(drop_syn_acked, DROP, "SYN for a request that is complete")          \
 	X(drop_syn_acceptq_full, DROP, "SYN: accept queue full")               \
@@ -383,8 +386,9 @@ struct hf_guard {
 	X(drop_paused, DROP, "SYN: the daemon runs out of descriptors")        \
 	X(drop_no_answer, DROP, "SYN: no room in the frame for the SYN-ACK")   \
 	X(drop_ack_csum, DROP, "segment of a request with a bad checksum")     \
-	X(drop_ack_window, DROP, "segment outside the window of a request, "   \
-				 "rate limit")                                 \
+	X(drop_ack_window, DROP,                                               \
+	  "segment outside the window of a request, "                          \
+	  "rate limit")                                                        \
 	X(drop_ack_acceptq_full, DROP, "ACK: accept queue full, request held") \
 	X(drop_ack_deferred, DROP, "ACK without data, TCP_DEFER_ACCEPT")       \
 	X(drop_ack_table_full, DROP, "valid cookie, no place in syn_table")    \
@@ -396,14 +400,16 @@ struct hf_guard {
 	X(pass_no_worker, PASS, "SYN while no daemon runs: kernel listener")   \
 	X(pass_tcp_auth, PASS, "SYN with MD5 or AO: kernel listener")          \
 	X(pass_closing, PASS, "segment for a listener that closes")            \
-	X(pass_known, PASS, "an existing connection's segment; its bogus "     \
-			    "request goes")                                    \
+	X(pass_known, PASS,                                                    \
+	  "an existing connection's segment; its bogus "                       \
+	  "request goes")                                                      \
 	X(pass_cookie_bad, PASS, "unknown segment, cookie not valid")          \
 	X(pass_expired, PASS, "segment of a request past its time")            \
 	X(request_rst, INFO, "requests ended by RST")                          \
 	X(request_bogus, INFO, "requests removed for an existing connection")  \
-	X(cookie_fallback, INFO, "SYNs whose insert failed, answered by "      \
-				 "cookie")                                     \
+	X(cookie_fallback, INFO,                                               \
+	  "SYNs whose insert failed, answered by "                             \
+	  "cookie")                                                            \
 	X(guard_lookups, INFO, "ehash look-ups of the ACK-flood guard")        \
 	X(guard_unknown, INFO, "of these, not found")
 
@@ -419,7 +425,7 @@ enum hf_reason {
 #define X(name, verdict, text) HF_R_##name,
 	HF_REASONS(X)
 #undef X
-	HF_REASON_COUNT,
+	    HF_REASON_COUNT,
 };
 _Static_assert(sizeof(struct hf_stats) == HF_REASON_COUNT * sizeof(__u64),
 	       "hf_stats is an array of counters");
@@ -429,7 +435,7 @@ _Static_assert(sizeof(struct hf_stats) == HF_REASON_COUNT * sizeof(__u64),
  * kept in a map so that it can be read when the daemon is dead.
  */
 #define HF_DAEMON_COUNTERS(X)                                                  \
-	X(children, "children built and queued")                              \
+	X(children, "children built and queued")                               \
 	X(child_errors, "children that could not be built")                    \
 	X(destroyed, "old sockets (TIME_WAIT) that made way for a child")      \
 	X(injected, "segments given to the kernel by injection")               \

@@ -39,21 +39,22 @@ enum hf_ctl_type {
 };
 
 struct hf_ctl_request {
-	__u32 version; /* HF_CTL_VERSION */
-	__u32 type;    /* enum hf_ctl_type */
-	__s32 backlog; /* LISTEN, as for listen(2) */
-	__u32 cookies; /* LISTEN, enum hf_cookie_mode */
+	__u32 version;  /* HF_CTL_VERSION */
+	__u32 type;     /* enum hf_ctl_type */
+	__s32 backlog;  /* LISTEN, as for listen(2) */
+	__u32 cookies;  /* LISTEN, enum hf_cookie_mode */
 	__u32 overflow; /* LISTEN, enum hf_overflow, or HF_CTL_DEFAULT */
 	__u32 delivery; /* LISTEN, enum hf_delivery */
-	__u32 ifindex; /* ATTACHED, DETACH */
+	__u32 ifindex;  /* ATTACHED, DETACH */
 	__u32 pad;
 };
 
-#define HF_CTL_DEFAULT 0xffffffffU /* overflow: as tcp_abort_on_overflow says */
+#define HF_CTL_DEFAULT 0xffffffffU /* overflow: as tcp_abort_on_overflow says  \
+				    */
 
 struct hf_ctl_reply {
 	__u32 version;
-	__s32 error;	/* 0 or an errno value */
+	__s32 error;    /* 0 or an errno value */
 	char text[248]; /* what failed and what to do; NUL-terminated */
 };
 

@@ -86,8 +86,8 @@
  * Maximum Segment Sizes", 2010). IPv6: the same networks with a header of 40
  * bytes; 1220 is the minimum MTU's.
  */
-static inline __attribute__((always_inline)) __u16
-hf_cookie_mss(__u32 index, bool ipv6)
+static inline __attribute__((always_inline)) __u16 hf_cookie_mss(__u32 index,
+								 bool ipv6)
 {
 	switch (index & 7) {
 	case 0:
@@ -145,8 +145,8 @@ hf_flow_hash(const struct hf_tuple *t, bool ipv6, const __u64 key[2],
 	} else {
 		hf_siphash_word(&s, (__u64)r[3] << 32 | l[3]);
 	}
-	hf_siphash_word(&s, (__u64)t->rport << 48 | (__u64)t->lport << 32 |
-				    extra);
+	hf_siphash_word(
+	    &s, (__u64)t->rport << 48 | (__u64)t->lport << 32 | extra);
 	return hf_siphash_final(&s, ipv6 ? 5 : 2);
 }
 
@@ -164,8 +164,8 @@ hf_cookie_mac(const struct hf_tuple *t, bool ipv6, const struct hf_keys *keys,
 {
 	const __u64 *key = keys->cookie[(data & HF_COOKIE_EPOCH) ? 1 : 0];
 
-	return hf_flow_hash(t, ipv6, key,
-			    data | (tstamp ? HF_COOKIE_TSTAMP : 0));
+	return hf_flow_hash(
+	    t, ipv6, key, data | (tstamp ? HF_COOKIE_TSTAMP : 0));
 }
 
 /*
@@ -179,8 +179,8 @@ static inline __attribute__((always_inline)) __u32
 hf_cookie_make(const struct hf_tuple *t, bool ipv6, const struct hf_keys *keys,
 	       __u32 irs, const struct hf_cookie *c, __u32 *tsval)
 {
-	__u32 wscale = c->wscale == HF_WSCALE_NONE ? HF_COOKIE_WSCALE_NONE
-						   : c->wscale;
+	__u32 wscale =
+	    c->wscale == HF_WSCALE_NONE ? HF_COOKIE_WSCALE_NONE : c->wscale;
 	__u32 data = hf_cookie_mss_index(c->mss, ipv6) |
 		     wscale << HF_COOKIE_WSCALE_SHIFT |
 		     (c->sack ? HF_COOKIE_SACK : 0) |
@@ -203,17 +203,16 @@ hf_cookie_make(const struct hf_tuple *t, bool ipv6, const struct hf_keys *keys,
  * milliseconds, two key epochs. Fills *c and returns true if it is.
  */
 static inline __attribute__((always_inline)) bool
-hf_cookie_check(const struct hf_tuple *t, bool ipv6,
-		const struct hf_keys *keys, __u32 irs, __u32 iss, bool tstamp,
-		__u32 tsecr, __u32 now, __u32 max_age, struct hf_cookie *c)
+hf_cookie_check(const struct hf_tuple *t, bool ipv6, const struct hf_keys *keys,
+		__u32 irs, __u32 iss, bool tstamp, __u32 tsecr, __u32 now,
+		__u32 max_age, struct hf_cookie *c)
 {
 	__u32 cookie = iss - irs;
-	__u64 mac = hf_cookie_mac(t, ipv6, keys, cookie & HF_COOKIE_DATA,
-				  tstamp);
+	__u64 mac =
+	    hf_cookie_mac(t, ipv6, keys, cookie & HF_COOKIE_DATA, tstamp);
 	__u32 wscale = cookie >> HF_COOKIE_WSCALE_SHIFT & 15;
 
-	if (((__u32)mac << HF_COOKIE_MAC_SHIFT) !=
-	    (cookie & ~HF_COOKIE_DATA))
+	if (((__u32)mac << HF_COOKIE_MAC_SHIFT) != (cookie & ~HF_COOKIE_DATA))
 		return false;
 	if (tstamp && (((__u32)(mac >> 32) ^ tsecr) & HF_COOKIE_TS_MASK))
 		return false;
@@ -221,8 +220,8 @@ hf_cookie_check(const struct hf_tuple *t, bool ipv6,
 	if (tstamp && now - tsecr > max_age + 2 * (HF_COOKIE_TS_MASK + 1))
 		return false;
 	c->mss = hf_cookie_mss(cookie, ipv6);
-	c->wscale = wscale == HF_COOKIE_WSCALE_NONE ? HF_WSCALE_NONE
-						    : (__u8)wscale;
+	c->wscale =
+	    wscale == HF_COOKIE_WSCALE_NONE ? HF_WSCALE_NONE : (__u8)wscale;
 	c->sack = cookie & HF_COOKIE_SACK;
 	c->tstamp = tstamp;
 	return true;

@@ -39,7 +39,7 @@ enum hf_option_kind {
 struct hf_options {
 	__u32 tsval;
 	__u32 tsecr;
-	__u16 mss; /* 0: no such option */
+	__u16 mss;   /* 0: no such option */
 	__u8 wscale; /* HF_WSCALE_NONE: no such option; at most 14 */
 	bool sack_perm;
 	bool tstamp;
@@ -247,8 +247,8 @@ hf_synack_options_write(__u32 w[5], const struct hf_synack_options *o)
 		n = 2;
 	}
 	if (o->wscale != HF_WSCALE_NONE) {
-		__u32 scale = hf_htonl(1U << 24 | 3U << 16 | 3U << 8 |
-				       o->wscale);
+		__u32 scale =
+		    hf_htonl(1U << 24 | 3U << 16 | 3U << 8 | o->wscale);
 		/* A constant index for each place: the words may live in
 		 * registers then. */
 		if (n == 4)

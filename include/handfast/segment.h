@@ -35,7 +35,7 @@ struct hf_segment {
 	__u32 window; /* the field, not scaled */
 	__u32 options_words;
 	__u32 options[HF_SEGMENT_OPTIONS]; /* network order */
-	__u32 flowlabel;		   /* IPv6, host order */
+	__u32 flowlabel;                   /* IPv6, host order */
 	__u8 ttl;
 	__u8 tos;
 };

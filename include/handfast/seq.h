@@ -9,7 +9,7 @@
 #endif
 
 static inline __attribute__((always_inline)) bool hf_seq_before(__u32 a,
-								 __u32 b)
+								__u32 b)
 {
 	return (__s32)(a - b) < 0;
 }

@@ -20,7 +20,7 @@ void hf_log_init(const char *program, enum hf_log_level level);
 enum hf_log_level hf_log_level(void);
 
 void hf_log(enum hf_log_level level, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+    __attribute__((format(printf, 2, 3)));
 
 #define hf_error(...) hf_log(HF_LOG_ERROR, __VA_ARGS__)
 #define hf_warn(...) hf_log(HF_LOG_WARN, __VA_ARGS__)

@@ -26,7 +26,7 @@
 
 static const char *const map_names[] = {
 #define X(name) #name,
-	HF_MAPS(X)
+    HF_MAPS(X)
 #undef X
 };
 
@@ -78,15 +78,15 @@ int hf_world_lock(const char *bpffs)
 	int fd = lock_open(bpffs, "world");
 
 	if (fd < 0) {
-		hf_error("cannot open the lock in " LOCK_DIR ": %s",
-			 strerror(-fd));
+		hf_error(
+		    "cannot open the lock in " LOCK_DIR ": %s", strerror(-fd));
 		return fd;
 	}
 	if (flock(fd, LOCK_EX)) {
 		int err = -errno;
 
-		hf_error("cannot lock the world of %s: %s", bpffs,
-			 strerror(-err));
+		hf_error(
+		    "cannot lock the world of %s: %s", bpffs, strerror(-err));
 		close(fd);
 		return err;
 	}
@@ -146,9 +146,9 @@ static void explain_eperm(enum hf_world_programs programs)
 		const char *name;
 		const char *why;
 	} needs[] = {
-		{CAP_BPF, "CAP_BPF", "to create and open BPF maps"},
-		{CAP_NET_ADMIN, "CAP_NET_ADMIN", "to load network programs"},
-		{CAP_PERFMON, "CAP_PERFMON", "to load the XDP program"},
+	    {CAP_BPF, "CAP_BPF", "to create and open BPF maps"},
+	    {CAP_NET_ADMIN, "CAP_NET_ADMIN", "to load network programs"},
+	    {CAP_PERFMON, "CAP_PERFMON", "to load the XDP program"},
 	};
 
 	capng_get_caps_process();
@@ -156,8 +156,8 @@ static void explain_eperm(enum hf_world_programs programs)
 		if (needs[i].cap == CAP_PERFMON && programs != HF_WORLD_XDP)
 			continue;
 		if (!capng_have_capability(CAPNG_EFFECTIVE, needs[i].cap))
-			hf_error("needs %s: %s (run it as root)",
-				 needs[i].name, needs[i].why);
+			hf_error("needs %s: %s (run it as root)", needs[i].name,
+				 needs[i].why);
 	}
 }
 
@@ -171,8 +171,8 @@ static int bpffs_prepare(const char *bpffs)
 
 		hf_error("cannot create %s: %s%s", bpffs, strerror(-err),
 			 err == -ENOENT
-				 ? " (mount -t bpf bpf /sys/fs/bpf first?)"
-				 : "");
+			     ? " (mount -t bpf bpf /sys/fs/bpf first?)"
+			     : "");
 		return err;
 	}
 	if (statfs(bpffs, &fs))
@@ -223,13 +223,13 @@ static int maps_set_pins(struct hf_world *world)
 	for (size_t i = 0; i < MAP_COUNT; i++) {
 		char path[HF_WORLD_PATH_MAX + 32];
 		struct bpf_map *map = bpf_object__find_map_by_name(
-			world->skel->obj, map_names[i]);
+		    world->skel->obj, map_names[i]);
 		int err;
 
 		if (!map)
 			return -ENOENT;
-		snprintf(path, sizeof(path), "%s/%s", world->bpffs,
-			 map_names[i]);
+		snprintf(
+		    path, sizeof(path), "%s/%s", world->bpffs, map_names[i]);
 		err = bpf_map__set_pin_path(map, path);
 		if (err)
 			return err;
@@ -293,7 +293,7 @@ static int world_load(struct hf_world *world, enum hf_world_programs programs)
 		return err;
 	for (size_t i = 0; i < MAP_COUNT; i++) {
 		struct bpf_map *map = bpf_object__find_map_by_name(
-			world->skel->obj, map_names[i]);
+		    world->skel->obj, map_names[i]);
 
 		*map_fd(&world->maps, i) = bpf_map__fd(map);
 	}
@@ -379,8 +379,8 @@ int hf_world_open_readonly(struct hf_world *world, const char *bpffs,
 		hf_error("cannot open the maps in %s: %s%s", bpffs,
 			 strerror(-err),
 			 err == -EPERM || err == -EACCES
-				 ? " (needs CAP_BPF and access to the pins)"
-				 : "");
+			     ? " (needs CAP_BPF and access to the pins)"
+			     : "");
 	return err;
 }
 

@@ -58,8 +58,8 @@ static int flush_some(struct listener *l)
 	for (uint32_t i = 0; i < n; i++)
 		message_fill(&messages[i], &iov[i], &control[i],
 			     &l->queue[(l->first + i) % l->capacity]);
-	sent = sendmmsg(l->channel_fd, messages, n,
-			MSG_DONTWAIT | MSG_NOSIGNAL);
+	sent =
+	    sendmmsg(l->channel_fd, messages, n, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (sent < 0)
 		return -errno;
 	for (int i = 0; i < sent; i++)
@@ -128,7 +128,7 @@ int acceptq_push(struct listener *l, const struct waiting *children, uint32_t n)
 	if (!err) {
 		for (uint32_t i = 0; i < n; i++)
 			l->queue[(l->first + l->count++) % l->capacity] =
-				children[i];
+			    children[i];
 		atomic_fetch_add(&hfd.open_children, n);
 		flush_locked(l);
 		refresh_locked(l);

@@ -32,7 +32,7 @@ struct child_build {
 static int set_int(int fd, int name, int value)
 {
 	return setsockopt(fd, IPPROTO_TCP, name, &value, sizeof(value)) ? -errno
-								    : 0;
+									: 0;
 }
 
 /* An endpoint as the listener's family sees it: an AF_INET6 one gets IPv4
@@ -69,17 +69,17 @@ static int build_closed(struct child_build *b)
 {
 	int err;
 
-	b->fd = socket(b->l->mem->family, SOCK_STREAM | SOCK_CLOEXEC,
-		       IPPROTO_TCP);
+	b->fd =
+	    socket(b->l->mem->family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
 	if (b->fd < 0)
 		return -errno;
 	err = set_int(b->fd, TCP_REPAIR, TCP_REPAIR_ON);
 	if (!err)
-		err = repair_queue_seq(b->fd, REPAIR_QUEUE_SEND,
-				       b->req->iss + 1);
+		err =
+		    repair_queue_seq(b->fd, REPAIR_QUEUE_SEND, b->req->iss + 1);
 	if (!err)
-		err = repair_queue_seq(b->fd, REPAIR_QUEUE_RECV,
-				       b->req->irs + 1);
+		err =
+		    repair_queue_seq(b->fd, REPAIR_QUEUE_RECV, b->req->irs + 1);
 	if (!err)
 		err = set_int(b->fd, TCP_MAXSEG, b->req->mss);
 	if (!err)
@@ -111,8 +111,8 @@ static int build_options(const struct child_build *b)
 	options[n++].opt_val = b->req->mss;
 	if (b->req->snd_wscale != HF_WSCALE_NONE) {
 		options[n].opt_code = TCPOPT_WINDOW;
-		options[n++].opt_val = b->req->snd_wscale |
-				       (uint32_t)b->req->rcv_wscale << 16;
+		options[n++].opt_val =
+		    b->req->snd_wscale | (uint32_t)b->req->rcv_wscale << 16;
 	}
 	if (b->req->flags & HF_REQUEST_SACK) {
 		options[n].opt_code = TCPOPT_SACK_PERMITTED;
@@ -124,16 +124,16 @@ static int build_options(const struct child_build *b)
 	}
 	return setsockopt(b->fd, IPPROTO_TCP, TCP_REPAIR_OPTIONS, options,
 			  n * (socklen_t)sizeof(options[0]))
-		       ? -errno
-		       : 0;
+		   ? -errno
+		   : 0;
 }
 
 /* Our clock for the flow, not before that of the SYN-ACK. Even: an odd value
  * would switch the socket to timestamps in microseconds. */
 static int build_timestamp(const struct child_build *b)
 {
-	uint32_t tsval = (uint32_t)(hf_now_ns() / NSEC_PER_MSEC) +
-			 b->req->ts_off;
+	uint32_t tsval =
+	    (uint32_t)(hf_now_ns() / NSEC_PER_MSEC) + b->req->ts_off;
 
 	if (!(b->req->flags & HF_REQUEST_TSTAMP))
 		return 0;
@@ -143,17 +143,17 @@ static int build_timestamp(const struct child_build *b)
 static int build_window(const struct child_build *b)
 {
 	struct tcp_repair_window window = {
-		.snd_wl1 = b->req->ack_seq,
-		.snd_wnd = b->req->snd_wnd,
-		.max_window = b->req->snd_wnd,
-		.rcv_wnd = b->req->rcv_wnd,
-		.rcv_wup = b->req->irs + 1,
+	    .snd_wl1 = b->req->ack_seq,
+	    .snd_wnd = b->req->snd_wnd,
+	    .max_window = b->req->snd_wnd,
+	    .rcv_wnd = b->req->rcv_wnd,
+	    .rcv_wup = b->req->irs + 1,
 	};
 
 	return setsockopt(b->fd, IPPROTO_TCP, TCP_REPAIR_WINDOW, &window,
 			  sizeof(window))
-		       ? -errno
-		       : 0;
+		   ? -errno
+		   : 0;
 }
 
 /* The rest, up to leaving repair mode without a window probe. */

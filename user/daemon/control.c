@@ -25,8 +25,7 @@ struct connection {
 	struct listener *listener;
 };
 
-static LIST_HEAD(, connection) connections =
-	LIST_HEAD_INITIALIZER(connections);
+static LIST_HEAD(, connection) connections = LIST_HEAD_INITIALIZER(connections);
 static int connection_count;
 static struct source listen_source;
 static int listen_fd = -1;
@@ -44,12 +43,12 @@ static int handle_listen(struct connection *c, const struct packet *p,
 {
 	const struct hf_ctl_request *ctl = &p->request;
 	struct listen_request request = {
-		.bound_fd = p->fds[0],
-		.channel_fd = p->fds[1],
-		.pid = c->peer.pid,
-		.uid = c->peer.uid,
-		.gid = c->peer.gid,
-		.ctl = ctl,
+	    .bound_fd = p->fds[0],
+	    .channel_fd = p->fds[1],
+	    .pid = c->peer.pid,
+	    .uid = c->peer.uid,
+	    .gid = c->peer.gid,
+	    .ctl = ctl,
 	};
 
 	if (p->fd_count < 1 || (!c->listener && p->fd_count < 2) ||
@@ -59,10 +58,10 @@ static int handle_listen(struct connection *c, const struct packet *p,
 	    ctl->delivery > HF_DELIVERY_RELAY)
 		return -EPROTO;
 	if (c->listener)
-		return listener_change(c->listener, &request, reply->text,
-				       sizeof(reply->text));
-	return listener_open(&request, &c->listener, reply->text,
-			     sizeof(reply->text));
+		return listener_change(
+		    c->listener, &request, reply->text, sizeof(reply->text));
+	return listener_open(
+	    &request, &c->listener, reply->text, sizeof(reply->text));
 }
 
 static int handle_device(const struct connection *c, const struct packet *p,
@@ -76,18 +75,17 @@ static int handle_device(const struct connection *c, const struct packet *p,
 	if (p->request.type == HF_CTL_RELOAD)
 		return config_reload();
 	if (p->request.type == HF_CTL_DETACH)
-		return device_drain(p->request.ifindex, reply->text,
-				    sizeof(reply->text));
+		return device_drain(
+		    p->request.ifindex, reply->text, sizeof(reply->text));
 	netlink_sync();
-	return device_open(p->request.ifindex, reply->text,
-			   sizeof(reply->text));
+	return device_open(
+	    p->request.ifindex, reply->text, sizeof(reply->text));
 }
 
 static int handle(struct connection *c, const struct packet *p, ssize_t len,
 		  struct hf_ctl_reply *reply)
 {
-	if (len != sizeof(p->request) ||
-	    p->request.version != HF_CTL_VERSION) {
+	if (len != sizeof(p->request) || p->request.version != HF_CTL_VERSION) {
 		snprintf(reply->text, sizeof(reply->text),
 			 "not a request of protocol version %u",
 			 HF_CTL_VERSION);
@@ -131,8 +129,8 @@ static void take_fds(struct msghdr *msg, struct packet *p)
 		for (size_t i = 0; i < n; i++) {
 			int fd;
 
-			memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof(int),
-			       sizeof(fd));
+			memcpy(
+			    &fd, CMSG_DATA(cmsg) + i * sizeof(int), sizeof(fd));
 			if (p->fd_count < FDS_MAX)
 				p->fds[p->fd_count++] = fd;
 			else
@@ -151,14 +149,14 @@ static ssize_t packet_receive(int fd, struct packet *p)
 	} control;
 	char extra;
 	struct iovec iov[2] = {
-		{.iov_base = &p->request, .iov_len = sizeof(p->request)},
-		{.iov_base = &extra, .iov_len = 1},
+	    {.iov_base = &p->request, .iov_len = sizeof(p->request)},
+	    {.iov_base = &extra, .iov_len = 1},
 	};
 	struct msghdr msg = {
-		.msg_iov = iov,
-		.msg_iovlen = 2,
-		.msg_control = control.buf,
-		.msg_controllen = sizeof(control.buf),
+	    .msg_iov = iov,
+	    .msg_iovlen = 2,
+	    .msg_control = control.buf,
+	    .msg_controllen = sizeof(control.buf),
 	};
 	ssize_t n;
 
@@ -194,7 +192,7 @@ static void connection_ready(struct source *source, uint32_t events)
 	if (err)
 		hf_debug("pid %d: %s", c->peer.pid, reply.text);
 	if (send(c->fd, &reply, sizeof(reply), MSG_DONTWAIT | MSG_NOSIGNAL) <
-		    0 ||
+		0 ||
 	    err == -EPROTO)
 		connection_close(c);
 }

@@ -66,9 +66,10 @@ struct daemon {
 	int epoll_fd;
 	atomic_long open_children; /* descriptors that wait in accept queues */
 	long children_max;
-	size_t child_truesize; /* bytes that one hf_child_msg takes of a socket */
+	size_t
+	    child_truesize; /* bytes that one hf_child_msg takes of a socket */
 	uint64_t grace_until_ns; /* start: no rings before; 0: over */
-	uint64_t epoch_ns;	 /* when the present key epoch began */
+	uint64_t epoch_ns;       /* when the present key epoch began */
 	bool stop;
 };
 

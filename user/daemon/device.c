@@ -221,14 +221,14 @@ int device_drain(uint32_t ifindex, char *text, size_t size)
 	struct hf_device v;
 
 	if (!d) {
-		snprintf(text, size, "no rings are open on interface %u",
-			 ifindex);
+		snprintf(
+		    text, size, "no rings are open on interface %u", ifindex);
 		return -ENODEV;
 	}
 	if (!bpf_map_lookup_elem(hfd.world.maps.devices, &ifindex, &v)) {
 		v.draining = 1;
-		bpf_map_update_elem(hfd.world.maps.devices, &ifindex, &v,
-				    BPF_EXIST);
+		bpf_map_update_elem(
+		    hfd.world.maps.devices, &ifindex, &v, BPF_EXIST);
 	}
 	drain_wait(ifindex);
 	device_unpublish(d);

@@ -66,9 +66,9 @@ static bool frame_read_tcp(const uint8_t *tcp, size_t len,
 	info->tuple.rport = read16(tcp);
 	info->tuple.lport = read16(tcp + 2);
 	info->payload = (uint32_t)(len - header);
-	info->bare_ack = !info->payload &&
-			 (tcp[13] & ~(TCP_FLAGS_PSH | TCP_FLAGS_ECN)) ==
-				 TCP_FLAGS_ACK;
+	info->bare_ack =
+	    !info->payload &&
+	    (tcp[13] & ~(TCP_FLAGS_PSH | TCP_FLAGS_ECN)) == TCP_FLAGS_ACK;
 	return true;
 }
 
@@ -129,12 +129,12 @@ static void synack_segment(const struct hf_request *req, uint32_t tsval,
 			   struct hf_segment *seg)
 {
 	struct hf_synack_options options = {
-		.mss = req->adv_mss,
-		.wscale = req->rcv_wscale,
-		.sack = req->flags & HF_REQUEST_SACK,
-		.tstamp = req->flags & HF_REQUEST_TSTAMP,
-		.tsval = tsval,
-		.tsecr = req->ts_recent,
+	    .mss = req->adv_mss,
+	    .wscale = req->rcv_wscale,
+	    .sack = req->flags & HF_REQUEST_SACK,
+	    .tstamp = req->flags & HF_REQUEST_TSTAMP,
+	    .tsval = tsval,
+	    .tsecr = req->ts_recent,
 	};
 
 	memset(seg, 0, sizeof(*seg));

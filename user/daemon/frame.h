@@ -16,7 +16,7 @@
 struct frame_info {
 	struct hf_tuple tuple; /* scope: 0, the caller knows the device */
 	uint32_t payload;      /* bytes */
-	bool bare_ack;	       /* ACK alone: no data, no other flag */
+	bool bare_ack;         /* ACK alone: no data, no other flag */
 };
 
 /* False: not TCP over IP, which XDP never redirects. */
@@ -29,8 +29,8 @@ size_t frame_synack(uint8_t frame[FRAME_SYNACK_MAX],
 
 static inline bool tuple_is_ipv4(const struct hf_tuple *t)
 {
-	static const uint8_t mapped[12] = {0, 0, 0, 0, 0,    0,
-					   0, 0, 0, 0, 0xff, 0xff};
+	static const uint8_t mapped[12] = {
+	    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
 	return !__builtin_memcmp(t->laddr.b, mapped, 12);
 }

@@ -85,8 +85,8 @@ static int tap_redirect(const struct inject *inject, uint32_t target)
 	int err;
 
 	if (bpf_map_update_elem(
-		    bpf_map__fd(hfd.world.skel->maps.inject_targets),
-		    &inject->ifindex, &target, BPF_ANY))
+		bpf_map__fd(hfd.world.skel->maps.inject_targets),
+		&inject->ifindex, &target, BPF_ANY))
 		return -errno;
 	err = bpf_tc_hook_create(&hook);
 	return err ? err : bpf_tc_attach(&hook, &opts);
@@ -107,9 +107,8 @@ int inject_open(struct inject *inject, uint32_t ifindex, const uint8_t mac[6],
 		inject->redirected = !skb;
 		return 0;
 	}
-	hf_error("cannot make the injection device (TAP): %s%s",
-		 strerror(-err),
-		 err == -EPERM	  ? " (needs CAP_NET_ADMIN)"
+	hf_error("cannot make the injection device (TAP): %s%s", strerror(-err),
+		 err == -EPERM    ? " (needs CAP_NET_ADMIN)"
 		 : err == -ENOENT ? " (/dev/net/tun is missing: modprobe tun)"
 				  : "");
 	inject_close(inject);
@@ -120,8 +119,8 @@ void inject_close(struct inject *inject)
 {
 	if (inject->ifindex)
 		bpf_map_delete_elem(
-			bpf_map__fd(hfd.world.skel->maps.inject_targets),
-			&inject->ifindex);
+		    bpf_map__fd(hfd.world.skel->maps.inject_targets),
+		    &inject->ifindex);
 	if (inject->fd > 0)
 		close(inject->fd); /* the device goes with it */
 	memset(inject, 0, sizeof(*inject));

@@ -18,8 +18,7 @@ static int keys_next(void)
 	if (bpf_map_lookup_elem(hfd.world.maps.keys, &zero, &keys))
 		return -errno;
 	key = keys.cookie[(keys.epoch + 1) & 1];
-	if (getrandom(key, sizeof(keys.cookie[0]), 0) !=
-	    sizeof(keys.cookie[0]))
+	if (getrandom(key, sizeof(keys.cookie[0]), 0) != sizeof(keys.cookie[0]))
 		return -EIO;
 	keys.epoch++;
 	if (bpf_map_update_elem(hfd.world.maps.keys, &zero, &keys, BPF_ANY))

@@ -64,8 +64,9 @@ static int check_netns(int fd, char *text, size_t size)
 	int err;
 
 	if (ns < 0)
-		return REFUSE(errno, "cannot tell the socket's network "
-				     "namespace: %s",
+		return REFUSE(errno,
+			      "cannot tell the socket's network "
+			      "namespace: %s",
 			      strerror(errno));
 	err = fstat(ns, &st) ? -errno : 0;
 	close(ns);
@@ -147,9 +148,9 @@ static void value_options(struct hf_listener *v, int fd,
 
 	v->v6only = ipv6 && socket_int(fd, SOL_IPV6, IPV6_V6ONLY) > 0;
 	v->rcv_space = hf_rcv_space(&hfd.rcvbuf, (__u32)rcvbuf);
-	v->rcv_wscale = hf_rcv_wscale(&hfd.rcvbuf, v->rcv_space,
-				      inherit_int(in, SOL_SOCKET, SO_RCVBUF,
-						  &n));
+	v->rcv_wscale =
+	    hf_rcv_wscale(&hfd.rcvbuf, v->rcv_space,
+			  inherit_int(in, SOL_SOCKET, SO_RCVBUF, &n));
 	v->ttl = 0;
 	if (inherit_int(in, ipv6 ? SOL_IPV6 : SOL_IP,
 			ipv6 ? IPV6_UNICAST_HOPS : IP_TTL, &n) &&
@@ -162,7 +163,7 @@ static void value_options(struct hf_listener *v, int fd,
 		v->tos = (__u8)(n & 0xfc);
 	v->user_mss = mss > 0 && mss != TCP_DEFAULT_MSS ? (__u16)mss : 0;
 	v->defer_accept =
-		defer_timeouts(socket_int(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT));
+	    defer_timeouts(socket_int(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT));
 }
 
 /* Backlog and bounds, as listen(2) and tcp_conn_request() have them. */
@@ -175,8 +176,8 @@ static void value_bounds(struct hf_listener *v,
 	if (backlog > c->somaxconn)
 		backlog = c->somaxconn;
 	v->backlog = backlog;
-	v->synq_max = backlog < c->max_syn_backlog ? backlog
-						   : c->max_syn_backlog;
+	v->synq_max =
+	    backlog < c->max_syn_backlog ? backlog : c->max_syn_backlog;
 	/* Without cookies the last quarter of max_syn_backlog is for clients
 	 * with a proven address, which nobody has here. */
 	if (ctl->cookies == HF_COOKIES_OFF &&
@@ -185,8 +186,8 @@ static void value_bounds(struct hf_listener *v,
 	v->cookies = ctl->cookies;
 	v->overflow = ctl->overflow;
 	if (ctl->overflow == HF_CTL_DEFAULT)
-		v->overflow = c->abort_on_overflow ? HF_OVERFLOW_RST
-						   : HF_OVERFLOW_HOLD;
+		v->overflow =
+		    c->abort_on_overflow ? HF_OVERFLOW_RST : HF_OVERFLOW_HOLD;
 	v->delivery = ctl->delivery;
 }
 
@@ -212,11 +213,11 @@ static void value_application(struct hf_listener *v,
 
 static bool addr_is_any(const struct hf_listener *v)
 {
-	static const struct hf_addr zero, any4 = {
-		.b = {[10] = 0xff, [11] = 0xff}};
+	static const struct hf_addr zero,
+	    any4 = {.b = {[10] = 0xff, [11] = 0xff}};
 
-	return !memcmp(&v->addr, v->family == AF_INET ? &any4 : &zero,
-		       sizeof(zero));
+	return !memcmp(
+	    &v->addr, v->family == AF_INET ? &any4 : &zero, sizeof(zero));
 }
 
 static bool same_place(const struct hf_listener *a, const struct hf_listener *b)
@@ -239,11 +240,11 @@ static void group_write(struct listener *first)
 		    same_place(l->mem, first->mem))
 			group.member[group.count++] = i;
 	}
-	bpf_map_update_elem(hfd.world.maps.reuseport_groups, &index, &group,
-			    BPF_ANY);
+	bpf_map_update_elem(
+	    hfd.world.maps.reuseport_groups, &index, &group, BPF_ANY);
 	for (uint32_t i = 0; i < group.count; i++)
 		hfd.listeners[group.member[i]]->mem->group =
-			group.count > 1 ? (__u16)index : 0;
+		    group.count > 1 ? (__u16)index : 0;
 }
 
 /* The first listener at the same place, which stands for its group. */
@@ -294,8 +295,7 @@ static void index_rebuild(__u16 number)
 	for (uint32_t i = 1; i < HF_LISTENERS_MAX; i++) {
 		struct listener *l = hfd.listeners[i];
 
-		if (!l || l->mem->port != number ||
-		    group_leader(l->mem) != l)
+		if (!l || l->mem->port != number || group_leader(l->mem) != l)
 			continue;
 		group_write(l);
 		index_add(l, &port);
@@ -335,8 +335,9 @@ static int check_conflict(const struct listener *l, char *text, size_t size)
 		members++;
 	}
 	if (members >= HF_GROUP_MAX)
-		return REFUSE(ENOSPC, "a SO_REUSEPORT group has at most %u "
-				      "sockets",
+		return REFUSE(ENOSPC,
+			      "a SO_REUSEPORT group has at most %u "
+			      "sockets",
 			      HF_GROUP_MAX);
 	return 0;
 }
@@ -384,9 +385,9 @@ static int listener_describe(struct listener *l, struct hf_listener *v,
 
 static void channel_ready(struct source *source, uint32_t events)
 {
-	struct listener *l = (struct listener *)((char *)source -
-						 offsetof(struct listener,
-							  source));
+	struct listener *l =
+	    (struct listener *)((char *)source -
+				offsetof(struct listener, source));
 
 	if (events & (EPOLLHUP | EPOLLERR))
 		l->closed = true; /* control.c ends it, with its connection */
@@ -411,9 +412,9 @@ static void listener_publish(struct listener *l, const struct hf_listener *v,
 	memcpy(mem, v, offsetof(struct hf_listener, generation));
 	memcpy(&mem->cookies, &v->cookies,
 	       offsetof(struct hf_listener, cookie_last_ns) -
-		       offsetof(struct hf_listener, cookies));
-	__atomic_store_n((int *)&mem->state, HF_LISTENER_LISTENING,
-			 __ATOMIC_RELEASE);
+		   offsetof(struct hf_listener, cookies));
+	__atomic_store_n(
+	    (int *)&mem->state, HF_LISTENER_LISTENING, __ATOMIC_RELEASE);
 	pthread_rwlock_wrlock(&hfd.lock);
 	hfd.listeners[index] = l;
 	pthread_rwlock_unlock(&hfd.lock);
@@ -430,8 +431,8 @@ static int listener_enter(struct listener *l,
 
 	err = listener_describe(l, &v, request);
 	if (err)
-		return REFUSE(-err, "cannot read the socket: %s",
-			      strerror(-err));
+		return REFUSE(
+		    -err, "cannot read the socket: %s", strerror(-err));
 	l->mem = &v;
 	err = check_conflict(l, text, size);
 	if (err)
@@ -468,8 +469,8 @@ int listener_open(const struct listen_request *request,
 	l->bound_fd = fcntl(request->bound_fd, F_DUPFD_CLOEXEC, 0);
 	l->channel_fd = fcntl(request->channel_fd, F_DUPFD_CLOEXEC, 0);
 	err = l->bound_fd < 0 || l->channel_fd < 0
-		      ? REFUSE(errno, "no descriptors left")
-		      : listener_enter(l, request, text, size);
+		  ? REFUSE(errno, "no descriptors left")
+		  : listener_enter(l, request, text, size);
 	if (!err) {
 		*listener = l;
 		return 0;
@@ -488,8 +489,8 @@ int listener_change(struct listener *l, const struct listen_request *request,
 	uint64_t cookie = 0;
 	socklen_t len = sizeof(cookie);
 
-	if (getsockopt(request->bound_fd, SOL_SOCKET, SO_COOKIE, &cookie,
-		       &len) ||
+	if (getsockopt(
+		request->bound_fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) ||
 	    cookie != l->cookie)
 		return REFUSE(EINVAL, "this connection has another listener");
 	if (listen(l->bound_fd, request->ctl->backlog))
@@ -504,8 +505,8 @@ void listener_refresh_all(void)
 {
 	for (uint32_t i = 1; i < HF_LISTENERS_MAX; i++)
 		if (hfd.listeners[i])
-			value_bounds(hfd.listeners[i]->mem,
-				     &hfd.listeners[i]->ctl);
+			value_bounds(
+			    hfd.listeners[i]->mem, &hfd.listeners[i]->ctl);
 }
 
 /* ---------------------------------------------------------------- close */
@@ -541,8 +542,8 @@ void listener_close(struct listener *l)
 	struct close_visit visit = {.l = l};
 	struct hf_listen_key key;
 
-	__atomic_store_n((int *)&l->mem->state, HF_LISTENER_CLOSING,
-			 __ATOMIC_RELEASE);
+	__atomic_store_n(
+	    (int *)&l->mem->state, HF_LISTENER_CLOSING, __ATOMIC_RELEASE);
 	/* Workers are between two rounds while this is held: no child of the
 	 * listener is half-made. */
 	pthread_rwlock_wrlock(&hfd.lock);
@@ -557,8 +558,8 @@ void listener_close(struct listener *l)
 		bpf_map_delete_elem(hfd.world.maps.listen_hash, &key);
 	index_rebuild(l->mem->port);
 	acceptq_reset(l);
-	__atomic_store_n((int *)&l->mem->state, HF_LISTENER_FREE,
-			 __ATOMIC_RELEASE);
+	__atomic_store_n(
+	    (int *)&l->mem->state, HF_LISTENER_FREE, __ATOMIC_RELEASE);
 	source_remove(l->channel_fd);
 	close(l->channel_fd);
 	close(l->bound_fd);

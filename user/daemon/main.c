@@ -30,16 +30,16 @@
 #define TICK_IDLE_NS (100 * NSEC_PER_MSEC)
 #define SCAN_NS (100 * NSEC_PER_MSEC)
 #define SCAN_LARGE_NS (250 * NSEC_PER_MSEC)
-#define SCAN_LARGE 4096U /* requests */
+#define SCAN_LARGE 4096U     /* requests */
 #define DESCRIPTORS_KEPT 256 /* for everything but children */
-#define GUARD_RATE 2000	     /* unknown segments a second and CPU */
+#define GUARD_RATE 2000      /* unknown segments a second and CPU */
 
 struct daemon hfd = {
-	.lock = PTHREAD_RWLOCK_INITIALIZER,
-	.devices = TAILQ_HEAD_INITIALIZER(hfd.devices),
-	.socket_path = HF_SOCKET_DEFAULT,
-	.group = (gid_t)-1,
-	.epoll_fd = -1,
+    .lock = PTHREAD_RWLOCK_INITIALIZER,
+    .devices = TAILQ_HEAD_INITIALIZER(hfd.devices),
+    .socket_path = HF_SOCKET_DEFAULT,
+    .group = (gid_t)-1,
+    .epoll_fd = -1,
 };
 
 struct options {
@@ -73,10 +73,10 @@ int config_write(void)
 {
 	__u32 zero = 0;
 
-	return bpf_map_update_elem(hfd.world.maps.config, &zero, &hfd.config,
-				   BPF_ANY)
-		       ? -errno
-		       : 0;
+	return bpf_map_update_elem(
+		   hfd.world.maps.config, &zero, &hfd.config, BPF_ANY)
+		   ? -errno
+		   : 0;
 }
 
 int config_reload(void)
@@ -156,8 +156,8 @@ static void grace_run(uint64_t now)
 static void requests_run(uint64_t now)
 {
 	static uint64_t last;
-	uint64_t every = hfd.fills->half_open > SCAN_LARGE ? SCAN_LARGE_NS
-							   : SCAN_NS;
+	uint64_t every =
+	    hfd.fills->half_open > SCAN_LARGE ? SCAN_LARGE_NS : SCAN_NS;
 
 	if (now - last < every)
 		return;
@@ -171,7 +171,7 @@ static void requests_run(uint64_t now)
 static void timer_arm(uint64_t ns)
 {
 	const struct itimerspec spec = {
-		.it_value.tv_nsec = (long)ns,
+	    .it_value.tv_nsec = (long)ns,
 	};
 
 	timerfd_settime(timer_fd, 0, &spec, NULL);
@@ -225,8 +225,7 @@ static int loop_open(void)
 	signal(SIGPIPE, SIG_IGN);
 	hfd.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	timer_fd = timerfd_create(CLOCK_MONOTONIC,
-				  TFD_CLOEXEC | TFD_NONBLOCK);
+	timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (hfd.epoll_fd < 0 || signal_fd < 0 || timer_fd < 0)
 		return -errno;
 	signal_source.ready = signal_ready;
@@ -272,15 +271,13 @@ static int world_map(void)
 	const struct hf_maps *maps = &hfd.world.maps;
 	int batches = bpf_map__fd(hfd.world.skel->maps.request_batches);
 
-	hfd.listen_table = map_memory(maps->listen_table,
-				      sizeof(*hfd.listen_table),
-				      HF_LISTENERS_MAX);
-	hfd.port_table = map_memory(maps->port_table, sizeof(*hfd.port_table),
-				    HF_PORTS);
+	hfd.listen_table = map_memory(
+	    maps->listen_table, sizeof(*hfd.listen_table), HF_LISTENERS_MAX);
+	hfd.port_table =
+	    map_memory(maps->port_table, sizeof(*hfd.port_table), HF_PORTS);
 	hfd.fills = map_memory(maps->fills, sizeof(*hfd.fills), 1);
 	hfd.stats = map_memory(maps->daemon_stats, sizeof(*hfd.stats), 1);
-	hfd.batches = map_memory(batches, sizeof(*hfd.batches),
-				 HF_BATCHES_MAX);
+	hfd.batches = map_memory(batches, sizeof(*hfd.batches), HF_BATCHES_MAX);
 	if (!hfd.listen_table || !hfd.port_table || !hfd.fills || !hfd.stats ||
 	    !hfd.batches)
 		return -errno;
@@ -315,8 +312,8 @@ static int limits_init(void)
 static int capabilities_drop(void)
 {
 	static const unsigned int keep[] = {
-		CAP_BPF,	      CAP_NET_ADMIN, CAP_NET_RAW,
-		CAP_NET_BIND_SERVICE, CAP_IPC_LOCK,  CAP_CHOWN,
+	    CAP_BPF,      CAP_NET_ADMIN, CAP_NET_RAW, CAP_NET_BIND_SERVICE,
+	    CAP_IPC_LOCK, CAP_CHOWN,
 	};
 
 	capng_get_caps_process();
@@ -328,7 +325,7 @@ static int capabilities_drop(void)
 		if (!kept)
 			capng_update(CAPNG_DROP,
 				     CAPNG_EFFECTIVE | CAPNG_PERMITTED |
-					     CAPNG_INHERITABLE,
+					 CAPNG_INHERITABLE,
 				     (unsigned int)cap);
 	}
 	if (capng_apply(CAPNG_SELECT_CAPS)) {
@@ -369,8 +366,8 @@ static bool world_is_idle(void)
 
 	while (!bpf_map_get_next_key(hfd.world.maps.devices, from, &ifindex)) {
 		from = &ifindex;
-		if (!bpf_map_lookup_elem(hfd.world.maps.devices, &ifindex,
-					 &v) &&
+		if (!bpf_map_lookup_elem(
+			hfd.world.maps.devices, &ifindex, &v) &&
 		    v.mode != HF_XDP_DETACHED)
 			return false;
 	}
@@ -437,23 +434,23 @@ static int run(const struct options *o)
 /* --------------------------------------------------------------- options */
 
 static const char usage[] =
-	"Usage: handfastd [OPTION]...\n"
-	"Builds the connections whose handshake XDP has completed and keeps "
-	"them in\naccept queues until applications accept them.\n\n"
-	"  --bpffs DIR          directory of the pinned maps\n"
-	"                       (default " HF_BPFFS_DEFAULT ")\n"
-	"  --socket PATH        control socket\n"
-	"                       (default " HF_SOCKET_DEFAULT ")\n"
-	"  --group NAME         group that may listen (default: root only)\n"
-	"  --key-epoch SECONDS  life of a SYN cookie key, 1 to 86400 "
-	"(default 60)\n"
-	"  --synack-budget N    SYN-ACKs sent again, a second and source "
-	"prefix\n"
-	"                       (/24, /64); 0: no limit (default 100)\n"
-	"  --debug              show what happens, and libbpf's messages\n"
-	"  -h, --help           this text\n"
-	"  -V, --version        the version\n\n"
-	"SIGHUP reads the sysctls again. Exit status: 0, 1 failed, 2 usage.\n";
+    "Usage: handfastd [OPTION]...\n"
+    "Builds the connections whose handshake XDP has completed and keeps "
+    "them in\naccept queues until applications accept them.\n\n"
+    "  --bpffs DIR          directory of the pinned maps\n"
+    "                       (default " HF_BPFFS_DEFAULT ")\n"
+    "  --socket PATH        control socket\n"
+    "                       (default " HF_SOCKET_DEFAULT ")\n"
+    "  --group NAME         group that may listen (default: root only)\n"
+    "  --key-epoch SECONDS  life of a SYN cookie key, 1 to 86400 "
+    "(default 60)\n"
+    "  --synack-budget N    SYN-ACKs sent again, a second and source "
+    "prefix\n"
+    "                       (/24, /64); 0: no limit (default 100)\n"
+    "  --debug              show what happens, and libbpf's messages\n"
+    "  -h, --help           this text\n"
+    "  -V, --version        the version\n\n"
+    "SIGHUP reads the sysctls again. Exit status: 0, 1 failed, 2 usage.\n";
 
 static int number(const char *name, const char *text, unsigned long min,
 		  unsigned long max, unsigned long *value)
@@ -496,8 +493,8 @@ static int option_take(int c, struct options *o)
 	case 'k':
 		return number("key-epoch", optarg, 1, 86400, &o->key_epoch);
 	case 'B':
-		return number("synack-budget", optarg, 0, 0xffffffff,
-			      &o->synack_budget);
+		return number(
+		    "synack-budget", optarg, 0, 0xffffffff, &o->synack_budget);
 	case 'd':
 		o->level = HF_LOG_DEBUG;
 		return 0;
@@ -510,15 +507,15 @@ static int option_take(int c, struct options *o)
 static int options_read(int argc, char **argv, struct options *o)
 {
 	static const struct option longs[] = {
-		{"bpffs", required_argument, NULL, 'b'},
-		{"socket", required_argument, NULL, 's'},
-		{"group", required_argument, NULL, 'g'},
-		{"key-epoch", required_argument, NULL, 'k'},
-		{"synack-budget", required_argument, NULL, 'B'},
-		{"debug", no_argument, NULL, 'd'},
-		{"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'V'},
-		{},
+	    {"bpffs", required_argument, NULL, 'b'},
+	    {"socket", required_argument, NULL, 's'},
+	    {"group", required_argument, NULL, 'g'},
+	    {"key-epoch", required_argument, NULL, 'k'},
+	    {"synack-budget", required_argument, NULL, 'B'},
+	    {"debug", no_argument, NULL, 'd'},
+	    {"help", no_argument, NULL, 'h'},
+	    {"version", no_argument, NULL, 'V'},
+	    {},
 	};
 	int c;
 
@@ -541,10 +538,10 @@ static int options_read(int argc, char **argv, struct options *o)
 int main(int argc, char **argv)
 {
 	struct options o = {
-		.bpffs = HF_BPFFS_DEFAULT,
-		.key_epoch = 60,
-		.synack_budget = 100,
-		.level = HF_LOG_INFO,
+	    .bpffs = HF_BPFFS_DEFAULT,
+	    .key_epoch = 60,
+	    .synack_budget = 100,
+	    .level = HF_LOG_INFO,
 	};
 	int err;
 

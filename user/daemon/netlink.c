@@ -42,7 +42,7 @@ static int dump(uint16_t type, uint8_t family, mnl_cb_t visit, void *arg)
 	nlh->nlmsg_seq = 1;
 	if (type == RTM_GETLINK) {
 		struct ifinfomsg *info =
-			mnl_nlmsg_put_extra_header(nlh, sizeof(*info));
+		    mnl_nlmsg_put_extra_header(nlh, sizeof(*info));
 
 		info->ifi_family = family;
 	} else {
@@ -137,8 +137,8 @@ static int sync_addresses(void)
 		return -ENOMEM;
 	err = dump(RTM_GETADDR, AF_UNSPEC, addr_visit, list);
 	for (size_t i = 0; i < list->count && !err; i++)
-		if (bpf_map_update_elem(map, &list->addr[i], &list->ifindex[i],
-					BPF_ANY))
+		if (bpf_map_update_elem(
+			map, &list->addr[i], &list->ifindex[i], BPF_ANY))
 			err = -errno;
 	have = !err && !bpf_map_get_next_key(map, NULL, &key);
 	while (have) {
@@ -208,16 +208,14 @@ static int link_visit(const struct nlmsghdr *nlh, void *arg)
 		link->mtu = mnl_attr_get_u32(tb[IFLA_MTU]);
 	if (tb[IFLA_LINK])
 		link->lower = mnl_attr_get_u32(tb[IFLA_LINK]);
-	if (tb[IFLA_ADDRESS] &&
-	    mnl_attr_get_payload_len(tb[IFLA_ADDRESS]) == 6)
+	if (tb[IFLA_ADDRESS] && mnl_attr_get_payload_len(tb[IFLA_ADDRESS]) == 6)
 		memcpy(link->mac, mnl_attr_get_payload(tb[IFLA_ADDRESS]), 6);
 	if (tb[IFLA_LINKINFO])
 		link_read_vlan(link, tb[IFLA_LINKINFO]);
 	return MNL_CB_OK;
 }
 
-static const struct link *link_find(const struct link_list *list,
-				    __u32 ifindex)
+static const struct link *link_find(const struct link_list *list, __u32 ifindex)
 {
 	for (size_t i = 0; i < list->count; i++)
 		if (list->link[i].ifindex == ifindex)
@@ -348,8 +346,8 @@ static void events_ready(struct source *source, uint32_t mask)
 	(void)source;
 	(void)mask;
 	/* What happened does not matter, nor whether some were lost. */
-	while (recv(mnl_socket_get_fd(events), buf, sizeof(buf),
-		    MSG_DONTWAIT) > 0)
+	while (recv(mnl_socket_get_fd(events), buf, sizeof(buf), MSG_DONTWAIT) >
+	       0)
 		;
 	netlink_sync();
 }

@@ -44,7 +44,7 @@ int request_batch_run(struct request_batch *batch)
 	if (!batch->mem->count)
 		return 0;
 	if (bpf_prog_test_run_opts(
-		    bpf_program__fd(hfd.world.skel->progs.request_ops), &opts))
+		bpf_program__fd(hfd.world.skel->progs.request_ops), &opts))
 		err = -errno;
 	batch->mem->count = 0;
 	return err;
@@ -65,8 +65,8 @@ int request_each(void (*visit)(const struct hf_tuple *key,
 	while (!err) {
 		__u32 n = EACH_BATCH;
 
-		if (bpf_map_lookup_batch(fd, first ? NULL : &at, &next, keys,
-					 values, &n, NULL))
+		if (bpf_map_lookup_batch(
+			fd, first ? NULL : &at, &next, keys, values, &n, NULL))
 			err = -errno;
 		if (err && err != -ENOENT)
 			return err;

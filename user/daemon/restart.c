@@ -94,24 +94,25 @@ static void orphan_drop(uint32_t index)
 	struct hf_listener *v = &hfd.listen_table[index];
 	struct hf_port *port = &hfd.port_table[v->port];
 	struct hf_listen_key key = {
-		.addr = v->addr,
-		.ifindex = v->ifindex,
-		.port = v->port,
+	    .addr = v->addr,
+	    .ifindex = v->ifindex,
+	    .port = v->port,
 	};
 
 	orphans[index] = false;
 	__atomic_store_n((int *)&v->state, HF_LISTENER_FREE, __ATOMIC_RELEASE);
 	v->generation++;
-	hf_info("the listener of %s (pid %u) did not come back", v->comm,
-		v->pid);
+	hf_info(
+	    "the listener of %s (pid %u) did not come back", v->comm, v->pid);
 	/* Only if nobody else took the place in the indices meanwhile. */
 	if (port->any4 == index)
 		port->any4 = 0;
 	if (port->any6 == index)
 		port->any6 = 0;
 	if (!bpf_map_lookup_elem(hfd.world.maps.listen_hash, &key, &index) &&
-	    !hfd.listeners[index] && !bpf_map_delete_elem(
-		    hfd.world.maps.listen_hash, &key) && port->exact)
+	    !hfd.listeners[index] &&
+	    !bpf_map_delete_elem(hfd.world.maps.listen_hash, &key) &&
+	    port->exact)
 		port->exact--;
 }
 

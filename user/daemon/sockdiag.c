@@ -36,8 +36,8 @@ static void request_fill(struct nlmsghdr *nlh, uint16_t type, uint16_t flags,
 static int call(uint16_t type, uint16_t flags, const struct hf_tuple *tuple,
 		__u32 ifindex)
 {
-	struct mnl_socket *nl = mnl_socket_open2(NETLINK_SOCK_DIAG,
-						 SOCK_CLOEXEC);
+	struct mnl_socket *nl =
+	    mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
 	char buf[4096] __attribute__((aligned(8)));
 	int err = 0;
 	ssize_t n;
@@ -47,7 +47,7 @@ static int call(uint16_t type, uint16_t flags, const struct hf_tuple *tuple,
 	request_fill(mnl_nlmsg_put_header(buf), type, flags, tuple, ifindex);
 	if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 ||
 	    mnl_socket_sendto(nl, buf, ((struct nlmsghdr *)buf)->nlmsg_len) <
-		    0) {
+		0) {
 		err = -errno;
 		goto out;
 	}

@@ -105,8 +105,7 @@ static bool synack_resend(const struct hf_tuple *key,
 static void request_drop(struct timer_visit *v, const struct hf_tuple *key,
 			 const struct hf_request *req)
 {
-	struct hf_request_op *op =
-		request_batch_add(v->batch, HF_OP_DROP, key);
+	struct hf_request_op *op = request_batch_add(v->batch, HF_OP_DROP, key);
 
 	op->req.word = req->word;
 	DAEMON_COUNT(requests_expired);
@@ -122,8 +121,8 @@ static void request_resend(struct timer_visit *v, const struct hf_tuple *key,
 
 	op = request_batch_add(v->batch, HF_OP_RESENT, key);
 	op->req.word = req->word;
-	op->req.timer_ns = v->now + (timeout > TIMEOUT_MAX_NS ? TIMEOUT_MAX_NS
-							      : timeout);
+	op->req.timer_ns =
+	    v->now + (timeout > TIMEOUT_MAX_NS ? TIMEOUT_MAX_NS : timeout);
 	if (sent) {
 		op->req.synack_ns = v->now;
 		op->req.tsval_last = tsval;
@@ -159,10 +158,10 @@ void timer_run(struct request_batch *batch, uint64_t now)
 	static struct listener_young counts[2][HF_LISTENERS_MAX];
 	static int turn;
 	struct timer_visit v = {
-		.batch = batch,
-		.now = now,
-		.count = counts[turn],
-		.counting = counts[!turn],
+	    .batch = batch,
+	    .now = now,
+	    .count = counts[turn],
+	    .counting = counts[!turn],
 	};
 
 	if (!hfd.fills->half_open && !hfd.fills->acked)

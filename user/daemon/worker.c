@@ -179,8 +179,8 @@ static void round_collect(struct round *r)
 	r->later_count = 0;
 	if (r->w->letter_count)
 		take_letters(r);
-	r->packet_count += take_ring(r, &r->packets[r->packet_count],
-				     ROUND_PACKETS - r->packet_count);
+	r->packet_count += take_ring(
+	    r, &r->packets[r->packet_count], ROUND_PACKETS - r->packet_count);
 	r->flow_count = 0;
 	if (!r->packet_count)
 		return;
@@ -193,8 +193,8 @@ static void round_collect(struct round *r)
 
 static void inject(struct round *r, const struct packet *packet)
 {
-	inject_frame(&r->w->device->inject, packet->frame.data,
-		     packet->frame.len);
+	inject_frame(
+	    &r->w->device->inject, packet->frame.data, packet->frame.len);
 }
 
 /* The packets of a flow that its socket has to see: all but the bare ACK
@@ -214,8 +214,8 @@ static void inject_flow(struct round *r, const struct flow *flow)
 /* True: the flow is another worker's, and that has its packets now. */
 static bool flow_hand_over(struct round *r, const struct flow *flow)
 {
-	struct worker *owner = device_worker(flow->req.ifindex,
-					     flow->req.queue);
+	struct worker *owner =
+	    device_worker(flow->req.ifindex, flow->req.queue);
 
 	if (!owner || owner == r->w)
 		return false;
@@ -247,8 +247,8 @@ static void flow_build(struct round *r, struct flow *flow)
 		inject_flow(r, flow); /* the kernel resets it */
 		return;
 	}
-	err = child_build(&flow->tuple, &flow->req, flow->listener,
-			  &flow->child);
+	err =
+	    child_build(&flow->tuple, &flow->req, flow->listener, &flow->child);
 	flow->built = !err;
 	if (!err)
 		return;
@@ -343,8 +343,8 @@ static void round_finish_requests(struct round *r)
 
 		if (!r->flows[i].built)
 			continue;
-		op = request_batch_add(&r->w->batch, HF_OP_FINISH,
-				       &r->flows[i].tuple);
+		op = request_batch_add(
+		    &r->w->batch, HF_OP_FINISH, &r->flows[i].tuple);
 		op->req.word = r->flows[i].req.word;
 	}
 	request_batch_run(&r->w->batch);
@@ -385,8 +385,8 @@ static uint32_t round_run(struct round *r)
 static void worker_sleep(struct worker *w)
 {
 	struct pollfd fds[2] = {
-		{.fd = w->xsk.fd, .events = POLLIN},
-		{.fd = w->wake_fd, .events = POLLIN},
+	    {.fd = w->xsk.fd, .events = POLLIN},
+	    {.fd = w->wake_fd, .events = POLLIN},
 	};
 	eventfd_t n;
 

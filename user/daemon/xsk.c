@@ -23,10 +23,10 @@
 static int umem_open(struct xsk *xsk)
 {
 	const struct xsk_umem_config config = {
-		.fill_size = XSK_FRAMES,
-		.comp_size = XSK_FRAMES - XSK_RX_FRAMES,
-		.frame_size = XSK_FRAME_SIZE,
-		.frame_headroom = 0,
+	    .fill_size = XSK_FRAMES,
+	    .comp_size = XSK_FRAMES - XSK_RX_FRAMES,
+	    .frame_size = XSK_FRAME_SIZE,
+	    .frame_headroom = 0,
 	};
 	int err;
 
@@ -34,8 +34,8 @@ static int umem_open(struct xsk *xsk)
 			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (xsk->area == MAP_FAILED)
 		return -errno;
-	err = xsk_umem__create(&xsk->umem, xsk->area, XSK_AREA_SIZE,
-			       &xsk->fill, &xsk->completion, &config);
+	err = xsk_umem__create(&xsk->umem, xsk->area, XSK_AREA_SIZE, &xsk->fill,
+			       &xsk->completion, &config);
 	if (err == -ENOBUFS || err == -ENOMEM)
 		hf_error("no locked memory for an AF_XDP ring (16 MiB a "
 			 "queue): needs CAP_IPC_LOCK or a higher 'ulimit -l'");
@@ -46,12 +46,12 @@ static int socket_open(struct xsk *xsk, const char *ifname, uint32_t queue,
 		       bool skb, bool multi_buffer)
 {
 	const struct xsk_socket_config config = {
-		.rx_size = 2048,
-		.tx_size = XSK_FRAMES - XSK_RX_FRAMES,
-		.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
-		.xdp_flags = skb ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE,
-		.bind_flags = (uint16_t)(XDP_USE_NEED_WAKEUP |
-					 (multi_buffer ? XDP_USE_SG : 0)),
+	    .rx_size = 2048,
+	    .tx_size = XSK_FRAMES - XSK_RX_FRAMES,
+	    .libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
+	    .xdp_flags = skb ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE,
+	    .bind_flags = (uint16_t)(XDP_USE_NEED_WAKEUP |
+				     (multi_buffer ? XDP_USE_SG : 0)),
 	};
 
 	xsk->multi_buffer = multi_buffer;
@@ -68,11 +68,11 @@ static void fill_initially(struct xsk *xsk)
 		return;
 	for (uint32_t i = 0; i < XSK_RX_FRAMES; i++)
 		*xsk_ring_prod__fill_addr(&xsk->fill, at + i) =
-			(uint64_t)i * XSK_FRAME_SIZE;
+		    (uint64_t)i * XSK_FRAME_SIZE;
 	xsk_ring_prod__submit(&xsk->fill, XSK_RX_FRAMES);
 	for (uint32_t i = XSK_RX_FRAMES; i < XSK_FRAMES; i++)
 		xsk->tx_free[xsk->tx_free_count++] =
-			(uint64_t)i * XSK_FRAME_SIZE;
+		    (uint64_t)i * XSK_FRAME_SIZE;
 }
 
 int xsk_open(struct xsk *xsk, const char *ifname, uint32_t queue, bool skb)
@@ -117,7 +117,7 @@ static void fill_again(struct xsk *xsk, uint64_t addr)
 	if (xsk_ring_prod__reserve(&xsk->fill, 1, &at) != 1)
 		return;
 	*xsk_ring_prod__fill_addr(&xsk->fill, at) =
-		addr & ~(uint64_t)(XSK_FRAME_SIZE - 1);
+	    addr & ~(uint64_t)(XSK_FRAME_SIZE - 1);
 	xsk_ring_prod__submit(&xsk->fill, 1);
 }
 
@@ -126,8 +126,8 @@ static void frame_append(struct xsk *xsk, struct xsk_frame *frame,
 			 const struct xdp_desc *desc)
 {
 	uint8_t *part = xsk_umem__get_data(xsk->area, desc->addr);
-	uint8_t *data = realloc(frame->copied ? frame->data : NULL,
-				frame->len + desc->len);
+	uint8_t *data =
+	    realloc(frame->copied ? frame->data : NULL, frame->len + desc->len);
 
 	if (data) {
 		if (!frame->copied)
@@ -166,7 +166,7 @@ uint32_t xsk_receive(struct xsk *xsk, struct xsk_frame *frames, uint32_t n)
 		} else {
 			frames[count].addr = desc->addr;
 			frames[count].data =
-				xsk_umem__get_data(xsk->area, desc->addr);
+			    xsk_umem__get_data(xsk->area, desc->addr);
 			frames[count].len = desc->len;
 			frames[count++].copied = false;
 		}
@@ -190,12 +190,12 @@ void xsk_give_back(struct xsk *xsk, struct xsk_frame *frames, uint32_t n)
 static void complete(struct xsk *xsk)
 {
 	uint32_t at;
-	uint32_t n = xsk_ring_cons__peek(&xsk->completion,
-					 XSK_FRAMES - XSK_RX_FRAMES, &at);
+	uint32_t n = xsk_ring_cons__peek(
+	    &xsk->completion, XSK_FRAMES - XSK_RX_FRAMES, &at);
 
 	for (uint32_t i = 0; i < n; i++)
 		xsk->tx_free[xsk->tx_free_count++] =
-			*xsk_ring_cons__comp_addr(&xsk->completion, at + i);
+		    *xsk_ring_cons__comp_addr(&xsk->completion, at + i);
 	xsk_ring_cons__release(&xsk->completion, n);
 }
 
