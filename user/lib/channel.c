@@ -76,7 +76,8 @@ int hf_channel_open(struct listener *l)
 	struct stat st;
 	int pair[2], err;
 
-	if (!message_size())
+	l->message_size = message_size();
+	if (!l->message_size)
 		return -ENOMEM;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
 		return -errno;
@@ -99,7 +100,7 @@ void hf_channel_resize(struct listener *l, int backlog)
 
 	l->limit = backlog_limit(backlog);
 	/* The kernel doubles what it is asked for. */
-	bytes = (uint64_t)message_size() * (l->limit + CHANNEL_SLACK);
+	bytes = (uint64_t)l->message_size * (l->limit + CHANNEL_SLACK);
 	half = bytes / 2 > INT32_MAX / 2 ? INT32_MAX / 2 : bytes / 2;
 	/* Without the privilege, as much as net.core.wmem_max allows. */
 	if (setsockopt(
@@ -113,9 +114,9 @@ uint32_t hf_channel_room(const struct listener *l)
 	int bytes = bytes_unread(l->write_fd);
 	uint32_t unread;
 
-	if (bytes < 0)
+	if (bytes < 0 || !l->message_size)
 		return 0;
-	unread = bytes / message_size() + l->n_pending;
+	unread = bytes / l->message_size + l->n_pending;
 	return unread < l->limit ? l->limit - unread : 0;
 }
 

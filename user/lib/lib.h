@@ -79,7 +79,8 @@ struct listener {
 
 	bool watched;     /* the kernel's listener is in the epoll set */
 	uint64_t look_ns; /* look for room in the channel; 0: not planned */
-	uint32_t limit;   /* unread connections, see hf_channel_resize() */
+	uint32_t message_size; /* bytes that one takes in the channel */
+	uint32_t limit;        /* unread connections, see hf_channel_resize() */
 	struct child pending[HF_LIB_BATCH];
 	unsigned int n_pending;
 
@@ -87,14 +88,16 @@ struct listener {
 	unsigned int waiters;
 };
 
+LIST_HEAD(listener_list, listener);
+
 struct hf_lib {
 	pthread_mutex_t mutex;
 	pthread_cond_t answered;
 	bool running; /* the thread lives in this process */
 	int epoll_fd;
 	int wake_fd; /* eventfd */
-	LIST_HEAD(, listener) listeners;
-	LIST_HEAD(, listener) graves;
+	struct listener_list listeners;
+	struct listener_list graves;
 };
 
 extern struct hf_lib hf_lib __attribute__((visibility("hidden")));

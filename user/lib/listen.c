@@ -230,9 +230,9 @@ static bool read_end_open(const struct listener *l)
 	       st.st_ino == l->read_inode;
 }
 
-/* Finds or makes the listener of this socket. 0 or -errno. */
-static int listener_enter(uint64_t cookie, const char *path, int fd,
-			  struct listener **result)
+/* Finds or makes the listener of this socket. NULL: error_set() was called. */
+static struct listener *listener_enter(uint64_t cookie, const char *path,
+				       int fd)
 {
 	struct listener *l = listener_find(cookie);
 	int err;
@@ -242,17 +242,19 @@ static int listener_enter(uint64_t cookie, const char *path, int fd,
 		l = NULL;
 	}
 	if (!l) {
-		err = listener_open(cookie, path, fd, result);
-		return err ? error_set(-err, "cannot make a listener: %s",
-				       strerror(-err))
-			   : 0;
+		err = listener_open(cookie, path, fd, &l);
+		if (err)
+			error_set(
+			    -err, "cannot make a listener: %s", strerror(-err));
+		return l;
 	}
-	if (!read_end_open(l))
-		return error_set(EBADF, "the descriptor that hf_listen() "
-					"returned for this socket was closed, "
-					"and a copy of it is open");
-	*result = l;
-	return 0;
+	if (!read_end_open(l)) {
+		error_set(EBADF, "the descriptor that hf_listen() returned "
+				 "for this socket was closed, and a copy of it "
+				 "is open");
+		return NULL;
+	}
+	return l;
 }
 
 /* Waits for the answer to request `number`. 0 or an errno value. */
@@ -282,16 +284,16 @@ static int answer_wait(struct listener *l, uint32_t number)
 static int listener_ask(uint64_t cookie, const char *path, int fd,
 			const struct hf_ctl_request *request)
 {
-	struct listener *l = NULL;
+	struct listener *l;
 	int err, result;
 
 	err = hf_thread_start();
 	if (err)
 		return error_set(
 		    -err, "cannot start a thread: %s", strerror(-err));
-	err = listener_enter(cookie, path, fd, &l);
-	if (err)
-		return err;
+	l = listener_enter(cookie, path, fd);
+	if (!l)
+		return -errno;
 	l->wanted = *request;
 	l->want++;
 	result = l->read_fd;
@@ -310,7 +312,7 @@ int hf_listen(int bound_fd, int backlog, const struct hf_listen_options *opt)
 	    .backlog = backlog,
 	};
 	const char *path;
-	uint64_t cookie;
+	uint64_t cookie = 0;
 	int result, cancel;
 
 	if (!opt)

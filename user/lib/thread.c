@@ -168,7 +168,6 @@ static void child_forget(struct listener *l)
 {
 	unsigned int i;
 
-	LIST_REMOVE(l, link);
 	for (i = 0; i < l->n_pending; i++)
 		close(l->pending[i].fd);
 	if (l->control_fd >= 0)
@@ -180,12 +179,21 @@ static void child_forget(struct listener *l)
 	free(l);
 }
 
+static void child_forget_all(struct listener_list *list)
+{
+	struct listener *l, *following;
+
+	for (l = LIST_FIRST(list); l; l = following) {
+		following = LIST_NEXT(l, link);
+		child_forget(l);
+	}
+	LIST_INIT(list);
+}
+
 static void fork_child(void)
 {
-	while (!LIST_EMPTY(&hf_lib.listeners))
-		child_forget(LIST_FIRST(&hf_lib.listeners));
-	while (!LIST_EMPTY(&hf_lib.graves))
-		child_forget(LIST_FIRST(&hf_lib.graves));
+	child_forget_all(&hf_lib.listeners);
+	child_forget_all(&hf_lib.graves);
 	if (hf_lib.running) {
 		close(hf_lib.epoll_fd);
 		close(hf_lib.wake_fd);
