@@ -23,7 +23,8 @@ BUILD=${BUILD:-build}
 DEMO_SECONDS=${DEMO_SECONDS:-45}
 DEMO_RATE=${DEMO_RATE:-300000}
 REQUESTS=200 # of the honest client, a second
-PORT_NGINX=8080
+PORT_OFF=8080 # nginx listens on both: no phase inherits what another
+PORT_ON=8081  # one left half-open
 PORT_RELAY=80
 FRONT_IP=192.0.2.1
 UPLINK_IP=192.0.2.254
@@ -157,21 +158,18 @@ start_nginx() {
 			fastcgi_temp_path $work/tmp;
 			uwsgi_temp_path $work/tmp;
 			scgi_temp_path $work/tmp;
-			server { listen $PORT_NGINX; root $work/www; }
+			server {
+				listen $PORT_OFF;
+				listen $PORT_ON;
+				root $work/www;
+			}
 		}
 	CONF
 	nginx=$(command -v nginx || echo /usr/sbin/nginx)
 	"${in_front[@]}" "$nginx" -c "$work/nginx.conf" -p "$work" \
 		-e "$work/nginx.log" 2>>"$work/nginx.log" 3>&- &
-	nginx_pid=$!
-	pids+=("$nginx_pid")
-	wait_served $PORT_NGINX "nginx"
-}
-
-# A listener without what the last flood left in it.
-restart_nginx() {
-	end_process "$nginx_pid"
-	start_nginx
+	pids+=($!)
+	wait_served $PORT_OFF "nginx"
 }
 
 # Until one request was served.
@@ -197,7 +195,7 @@ start_handfast() {
 		--socket "$HANDFAST_SOCKET" >"$work/attach.log" 2>&1 ||
 		die "handfast attach failed"
 	"${in_front[@]}" "$BUILD/handfast-relay" --listen $FRONT_IP:$PORT_RELAY \
-		--upstream 127.0.0.1:$PORT_NGINX 2>"$work/relay.log" 3>&- &
+		--upstream 127.0.0.1:$PORT_OFF 2>"$work/relay.log" 3>&- &
 	pids+=($!)
 	wait_served $PORT_RELAY "handfast-relay"
 }
@@ -273,12 +271,10 @@ make_network
 start_nginx
 start_watch
 syncookies 0
-phase 0 kernel $PORT_NGINX
+phase 0 kernel $PORT_OFF
 syncookies 1
-restart_nginx
-phase 1 kernel $PORT_NGINX
+phase 1 kernel $PORT_ON
 if [ -x "$BUILD/handfastd" ]; then
-	restart_nginx
 	start_handfast
 	phase 2 handfast $PORT_RELAY
 fi

@@ -113,14 +113,14 @@ static void control_set(struct bench *b, const struct bench_case *c,
 }
 
 static int run_once(struct bench *b, struct bench_case *c, bool random,
-		    double *ns)
+		    bool set, double *ns)
 {
 	struct harness_control *control =
 		&b->target[c->target].harness->bss->control;
 	uint64_t before;
 	double all;
 
-	if (c->target == TARGET_HANDFAST && world_set(b, &c->state))
+	if (set && world_set(b, &c->state))
 		return -1;
 	control_set(b, c, random);
 	before = counted(b, c);
@@ -140,7 +140,10 @@ static int run_case(struct bench *b, struct bench_case *c, bool random,
 
 	*least = HUGE_VAL;
 	for (int i = 0; i < TRIES; i++) {
-		if (run_once(b, c, random, &ns))
+		/* A case that has nothing to undo leaves the maps as they are. */
+		bool set = c->target == TARGET_HANDFAST && (!i || c->undo);
+
+		if (run_once(b, c, random, set, &ns))
 			return -1;
 		if (ns < *least)
 			*least = ns;
@@ -207,7 +210,7 @@ static int refs_load(struct bench *b)
 }
 
 /* The state in which a case's frames are asked for. */
-static int cases_make(struct bench *b)
+static int cases_make(struct bench *b, const char *only)
 {
 	static const struct bench_state cookies = {
 		.half_open = true, .full = true, .cookies = true};
@@ -215,7 +218,8 @@ static int cases_make(struct bench *b)
 	for (size_t i = 0; i < bench_case_count; i++) {
 		struct bench_case *c = &bench_cases[i];
 
-		if (!b->target[c->target].obj) {
+		if (!b->target[c->target].obj ||
+		    (i && only && strcmp(only, c->name))) {
 			c->figures[0].skipped = c->figures[1].skipped = true;
 			continue;
 		}
@@ -238,7 +242,7 @@ static int dispatch(struct bench *b)
 }
 
 static int bench_make(struct bench *b, const char *program,
-		      const char *synproxy)
+		      const char *synproxy, const char *only)
 {
 	flows_make(b);
 	if (refs_load(b) || env_make(&b->env, b->refs->progs.ref_null) ||
@@ -252,13 +256,13 @@ static int bench_make(struct bench *b, const char *program,
 		 synproxy_ports(b))
 		return -1;
 	if (!strcmp(program, "none"))
-		return cases_make(b) || dispatch(b);
+		return cases_make(b, only) || dispatch(b);
 	if (target_load(&b->target[TARGET_HANDFAST], program, "handfast_xdp"))
 		return -1;
 	b->world = world_make(b);
 	if (!b->world || world_fill(b))
 		return -1;
-	return cases_make(b) || dispatch(b);
+	return cases_make(b, only) || dispatch(b);
 }
 
 /* One CPU: the last one, which has the fewest interrupts as a rule. */
@@ -279,7 +283,8 @@ static void cpu_pin(void)
 static void usage(FILE *to)
 {
 	fprintf(to, "usage: packet [--runs N] [--json FILE] "
-		    "[--synproxy FILE] PROGRAM\n"
+		    "[--synproxy FILE] "
+		    "[--case NAME] PROGRAM\n"
 		    "PROGRAM: handfast.bpf.o, or none; --synproxy: the kernel's "
 		    "xdp_synproxy_kern.bpf.o\n");
 }
@@ -290,10 +295,11 @@ int main(int argc, char **argv)
 		{"runs", required_argument, NULL, 'r'},
 		{"json", required_argument, NULL, 'j'},
 		{"synproxy", required_argument, NULL, 's'},
+		{"case", required_argument, NULL, 'c'},
 		{"help", no_argument, NULL, 'h'},
 		{},
 	};
-	const char *json = NULL, *synproxy = "";
+	const char *json = NULL, *synproxy = "", *only = NULL;
 	struct bench b = {.runs = RUNS};
 	int c, err;
 
@@ -304,6 +310,8 @@ int main(int argc, char **argv)
 			json = optarg;
 		else if (c == 's')
 			synproxy = optarg;
+		else if (c == 'c')
+			only = optarg;
 		else
 			return usage(c == 'h' ? stdout : stderr),
 			       c == 'h' ? 0 : 2;
@@ -311,7 +319,7 @@ int main(int argc, char **argv)
 	if (optind + 1 != argc || b.runs < 1 || b.runs > BENCH_RUNS_MAX)
 		return usage(stderr), 2;
 	cpu_pin();
-	if (bench_make(&b, argv[optind], synproxy) || clock_calibrate(&b))
+	if (bench_make(&b, argv[optind], synproxy, only) || clock_calibrate(&b))
 		return 1;
 	err = run_all(&b);
 	report_print(&b);
