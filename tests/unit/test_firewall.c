@@ -77,61 +77,55 @@ struct row {
 
 static void rows(void **state)
 {
-	static const struct row
-	    rows[] =
-		{
-		    /* ct state new tcp flags != syn drop */
-		    {STATE("\"new\"") "," MATCH(
-			 "!=", FLAGS, "\"syn\"") "," DROP,
-		     1, 0, "accept"},
-		    /* tcp flags & (fin|syn|rst|ack) != syn ct state new counter
-		     * reject with tcp reset */
-		    {MASKED("!=", "\"syn\"") "," STATE("\"new\"") "," COUNTER
-								  "," REJECT,
-		     1, 0, "accept"},
-		    /* tcp flags ! syn ct state new drop */
-		    {MATCH("!", FLAGS, "\"syn\"") "," STATE("\"new\"") "," DROP,
-		     1, 0, "accept"},
-		    /* ct state invalid drop */
-		    {STATE("\"invalid\"") "," DROP, 0, 1, "accept"},
-		    /* ct state { invalid, untracked } drop */
-		    {MATCH("==", "{\"ct\": {\"key\": \"state\"}}",
-			   "{\"set\": [\"invalid\", \"untracked\"]}") "," DROP,
-		     0, 1, "accept"},
-		    /* ct state != established drop: no service at all */
-		    {MATCH("!=", "{\"ct\": {\"key\": \"state\"}}",
-			   "\"established\"") "," DROP,
-		     0, 0, "accept"},
-		    /* ct state new drop: the same */
-		    {STATE("\"new\"") "," DROP, 0, 0, "accept"},
-		    /* ct state established,related accept */
-		    {STATE("[\"established\", \"related\"]") "," ACCEPT, 0, 0,
-		     "drop"},
-		    /* tcp dport 443 accept */
-		    {DPORT "," ACCEPT, 0, 0, "drop"},
-		    /* tcp dport 443 ct state new accept */
-		    {DPORT "," STATE("\"new\"") "," ACCEPT, 0, 1, "drop"},
-		    {DPORT "," STATE("\"new\"") "," ACCEPT, 0, 0, "accept"},
-		    /* tcp dport 443 tcp flags syn / fin,syn,rst,ack accept */
-		    {DPORT "," MASKED("==", "\"syn\"") "," ACCEPT, 1, 1,
-		     "drop"},
-		    /* tcp flags == { syn, syn | ack } accept */
-		    {
-			MATCH("==", FLAGS,
-			      "{\"set\": [\"syn\", {\"|\": [\"syn\", "
-			      "\"ack\"]}]}") "," ACCEPT,
-			1, 1, "drop"},
-		    /* ct state vmap { invalid : drop, new : accept } */
-		    {"{\"vmap\": {\"key\": {\"ct\": {\"key\": \"state\"}}, "
-		     "\"data\": {\"set\": [[\"invalid\", {\"drop\": null}], "
-		     "[\"new\", {\"accept\": null}]]}}}",
-		     0, 1, "accept"},
-		    /* an expression of xtables, which nft cannot show */
-		    {"{\"xt\": null}", 0, 0, "drop"},
-		    {"", 0, 0, "drop"},
-		    {"\"notrack\", 7, null, [], {}", 0, 0, "drop"},
-		    {MATCH("~", "7", "{}") "," DROP, 0, 0, "accept"},
-		};
+	static const struct row rows[] = {
+	    /* ct state new tcp flags != syn drop */
+	    {STATE("\"new\"") "," MATCH("!=", FLAGS, "\"syn\"") "," DROP, 1, 0,
+	     "accept"},
+	    /* tcp flags & (fin|syn|rst|ack) != syn ct state new counter
+	     * reject with tcp reset */
+	    {MASKED("!=", "\"syn\"") "," STATE("\"new\"") "," COUNTER
+							  "," REJECT,
+	     1, 0, "accept"},
+	    /* tcp flags ! syn ct state new drop */
+	    {MATCH("!", FLAGS, "\"syn\"") "," STATE("\"new\"") "," DROP, 1, 0,
+	     "accept"},
+	    /* ct state invalid drop */
+	    {STATE("\"invalid\"") "," DROP, 0, 1, "accept"},
+	    /* ct state { invalid, untracked } drop */
+	    {MATCH("==", "{\"ct\": {\"key\": \"state\"}}",
+		   "{\"set\": [\"invalid\", \"untracked\"]}") "," DROP,
+	     0, 1, "accept"},
+	    /* ct state != established drop: no service at all */
+	    {MATCH("!=", "{\"ct\": {\"key\": \"state\"}}",
+		   "\"established\"") "," DROP,
+	     0, 0, "accept"},
+	    /* ct state new drop: the same */
+	    {STATE("\"new\"") "," DROP, 0, 0, "accept"},
+	    /* ct state established,related accept */
+	    {STATE("[\"established\", \"related\"]") "," ACCEPT, 0, 0, "drop"},
+	    /* tcp dport 443 accept */
+	    {DPORT "," ACCEPT, 0, 0, "drop"},
+	    /* tcp dport 443 ct state new accept */
+	    {DPORT "," STATE("\"new\"") "," ACCEPT, 0, 1, "drop"},
+	    {DPORT "," STATE("\"new\"") "," ACCEPT, 0, 0, "accept"},
+	    /* tcp dport 443 tcp flags syn / fin,syn,rst,ack accept */
+	    {DPORT "," MASKED("==", "\"syn\"") "," ACCEPT, 1, 1, "drop"},
+	    /* tcp flags == { syn, syn | ack } accept */
+	    {MATCH("==", FLAGS,
+		   "{\"set\": [\"syn\", {\"|\": [\"syn\", "
+		   "\"ack\"]}]}") "," ACCEPT,
+	     1, 1, "drop"},
+	    /* ct state vmap { invalid : drop, new : accept } */
+	    {"{\"vmap\": {\"key\": {\"ct\": {\"key\": \"state\"}}, "
+	     "\"data\": {\"set\": [[\"invalid\", {\"drop\": null}], "
+	     "[\"new\", {\"accept\": null}]]}}}",
+	     0, 1, "accept"},
+	    /* an expression of xtables, which nft cannot show */
+	    {"{\"xt\": null}", 0, 0, "drop"},
+	    {"", 0, 0, "drop"},
+	    {"\"notrack\", 7, null, [], {}", 0, 0, "drop"},
+	    {MATCH("~", "7", "{}") "," DROP, 0, 0, "accept"},
+	};
 	size_t i;
 
 	(void)state;

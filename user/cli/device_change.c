@@ -380,8 +380,31 @@ static int not_attached(const char *ifname)
 	return -ENOENT;
 }
 
+/*
+ * A daemon that is stuck must not keep XDP on; one that was only looked for at
+ * the wrong place has connections to complete. A trial that ends may not fail:
+ * its interface may be the only way to this machine.
+ */
+static int daemon_detach(const struct cli *cli, const struct device *device,
+			 const char *ifname, bool on_trial)
+{
+	int err;
+
+	if (!device->ifindex)
+		return 0;
+	err = device_daemon_tell(cli, HF_CTL_DETACH, device->ifindex, ifname);
+	if (!err || err == -ESRCH)
+		return 0;
+	if (!on_trial && (err == -ENOENT || err == -ECONNREFUSED))
+		return err;
+	hf_warn("%s: detached without its help; connections in the middle of "
+		"their handshake may be lost",
+		ifname);
+	return 0;
+}
+
 static int detach_all(const struct cli *cli, const struct hf_world *world,
-		      const char *ifname)
+		      const char *ifname, bool on_trial)
 {
 	struct device *device;
 	struct devices devices;
@@ -394,15 +417,9 @@ static int detach_all(const struct cli *cli, const struct hf_world *world,
 		devices_free(&devices);
 		return not_attached(ifname);
 	}
-	/* A daemon that is stuck, or fails, must not keep XDP on. */
-	err = device->ifindex ? device_daemon_tell(
-				    cli, HF_CTL_DETACH, device->ifindex, ifname)
-			      : 0;
-	if (err && err != -ESRCH)
-		hf_warn("%s: detached without its help; connections in the "
-			"middle of their handshake may be lost",
-			ifname);
-	err = device_forget(world, device);
+	err = daemon_detach(cli, device, ifname, on_trial);
+	if (!err)
+		err = device_forget(world, device);
 	devices_free(&devices);
 	return err;
 }
@@ -430,7 +447,7 @@ int device_detach(const struct cli *cli, const char *ifname, int trial_fd)
 	if (err == -ENOENT)
 		not_attached(ifname);
 	if (!err) {
-		err = detach_all(cli, &world, ifname);
+		err = detach_all(cli, &world, ifname, trial_fd >= 0);
 		hf_world_close(&world);
 		if (!err)
 			world_remove_unused(cli);

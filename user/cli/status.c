@@ -109,8 +109,8 @@ static void device_judge(struct status *s, const struct device *device)
 	else if (s->daemon_pid && s->rings_known &&
 		 status_rings(s, d) < d->queues)
 		problem(s,
-			"%s: %u of %u queues have no ring: their SYNs go to "
-			"the kernel; see the daemon's log",
+			"%s: %u of %u queues have no ring, their SYNs go to "
+			"the kernel: it has just started, or see its log",
 			d->name, d->queues - status_rings(s, d), d->queues);
 }
 
