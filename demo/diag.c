@@ -26,16 +26,18 @@ static int diag_ask(int fd, uint16_t port, unsigned int state)
 		struct nlmsghdr nlh;
 		struct inet_diag_req_v2 req;
 	} ask = {
-		.nlh = {
-			.nlmsg_len = sizeof(ask),
-			.nlmsg_type = SOCK_DIAG_BY_FAMILY,
-			.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
+	    .nlh =
+		{
+		    .nlmsg_len = sizeof(ask),
+		    .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+		    .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
 		},
-		.req = {
-			.sdiag_family = AF_INET,
-			.sdiag_protocol = IPPROTO_TCP,
-			.idiag_states = 1U << state,
-			.id.idiag_sport = htons(port),
+	    .req =
+		{
+		    .sdiag_family = AF_INET,
+		    .sdiag_protocol = IPPROTO_TCP,
+		    .idiag_states = 1U << state,
+		    .id.idiag_sport = htons(port),
 		},
 	};
 
@@ -66,8 +68,7 @@ static int diag(uint16_t port, unsigned int state, struct diag_sum *sum)
 {
 	struct timeval patience = {.tv_sec = 1};
 	char buf[32768] __attribute__((aligned(8)));
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC,
-			NETLINK_SOCK_DIAG);
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
 	ssize_t n;
 	int err;
 

@@ -112,16 +112,15 @@ static void sample_handfast(struct source *source, struct sample *s)
 	bpf_map_lookup_elem(source->daemon_stats, &zero, &daemon);
 	bpf_map_lookup_elem(source->fills, &zero, &fills);
 	s->by_cookie = stats.synack_cookie;
-	s->by_state = stats.synack_state + stats.synack_again +
-		      daemon.synack_retrans;
+	s->by_state =
+	    stats.synack_state + stats.synack_again + daemon.synack_retrans;
 	s->half_open = fills.half_open;
 	for (__u32 i = 1; i < HF_LISTENERS_MAX; i++) {
 		struct hf_listener l;
 
 		if (bpf_map_lookup_elem(source->listen_table, &i, &l))
 			break;
-		if (l.port == source->port &&
-		    l.state == HF_LISTENER_LISTENING)
+		if (l.port == source->port && l.state == HF_LISTENER_LISTENING)
 			s->acceptq += l.acceptq_len;
 	}
 }

@@ -46,8 +46,8 @@ static void flood_figures(const struct phase *p, struct figures *f)
 
 void phase_figures(const struct phase *p, struct figures *f)
 {
-	const struct sample *from = p->ended && p->flooded ? &p->calm
-							   : &p->before;
+	const struct sample *from =
+	    p->ended && p->flooded ? &p->calm : &p->before;
 	const struct sample *to = &p->now;
 	const struct sample *calm_end = p->flooded ? &p->calm : to;
 	double seconds = (to->ns - from->ns) / 1e9;
@@ -63,8 +63,8 @@ void phase_figures(const struct phase *p, struct figures *f)
 	f->acceptq = p->ended ? p->acceptq_max : to->acceptq;
 	f->ok = to->client.ok;
 	f->failed = failed(&to->client);
-	percentiles(&p->first.client, &calm_end->client, &f->calm_p50,
-		    &f->calm_p99);
+	percentiles(
+	    &p->first.client, &calm_end->client, &f->calm_p50, &f->calm_p99);
 	f->in_flood = p->flooded;
 	if (p->flooded)
 		flood_figures(p, f);
@@ -120,9 +120,11 @@ static void heads_draw(const struct phase *phases)
 	for (int i = 0; i < WATCH_PHASES; i++) {
 		const struct phase *p = &phases[i];
 
-		cell(true, "%s", !p->begun ? "to come"
-				: p->ended ? "in the flood"
-				: p->flooded ? "FLOOD" : "no flood yet");
+		cell(true, "%s",
+		     !p->begun    ? "to come"
+		     : p->ended   ? "in the flood"
+		     : p->flooded ? "FLOOD"
+				  : "no flood yet");
 	}
 	line_end();
 }

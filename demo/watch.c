@@ -97,13 +97,13 @@ static void phase_begin(struct watch *w, int n, const char *kind,
 	w->tick_ns = p->begin_ns + TICK_NS;
 	p->seconds = seconds;
 	p->source = (struct source){
-		.handfast = !strcmp(kind, "handfast"),
-		.port = port,
-		.bpffs = w->bpffs,
-		.fills = -1,
-		.stats = -1,
-		.daemon_stats = -1,
-		.listen_table = -1,
+	    .handfast = !strcmp(kind, "handfast"),
+	    .port = port,
+	    .bpffs = w->bpffs,
+	    .fills = -1,
+	    .stats = -1,
+	    .daemon_stats = -1,
+	    .listen_table = -1,
 	};
 	source_sample(&p->source, &p->first);
 	p->now = p->before = p->calm = p->first;

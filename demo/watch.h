@@ -51,9 +51,9 @@ struct figures {
 	double syn, lost, by_cookie, by_state; /* a second */
 	uint64_t half_open, acceptq;
 	uint64_t ok, failed; /* since the phase began */
-	double served;	     /* of the requests in the flood, percent */
+	double served;       /* of the requests in the flood, percent */
 	uint64_t flood_ok, flood_failed;
-	double p50, p99;      /* ms, of requests in the flood */
+	double p50, p99; /* ms, of requests in the flood */
 	double calm_p50, calm_p99;
 	bool in_flood;
 };

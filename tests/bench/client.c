@@ -43,11 +43,11 @@ TAILQ_HEAD(request_list, request);
 
 struct client {
 	struct sockaddr_in dst;
-	uint32_t src;	  /* host order, 0: the kernel chooses */
+	uint32_t src;     /* host order, 0: the kernel chooses */
 	uint32_t sources; /* consecutive addresses from there */
-	double rate;	  /* requests a second, 0: closed loop */
+	double rate;      /* requests a second, 0: closed loop */
 	uint32_t at_once; /* closed loop: so many, always */
-	uint32_t most;	  /* descriptors that there are */
+	uint32_t most;    /* descriptors that there are */
 	int64_t timeout_ns;
 	int64_t end_ns; /* nothing begins from here on */
 	const char *request;
@@ -102,8 +102,8 @@ static void request_answered(struct client *c, struct request *r)
 		request_end(c, r, &p->bad);
 		return;
 	}
-	latency_add(p->connect_us, &p->connect_max_us,
-		    r->connected_ns - r->begin_ns);
+	latency_add(
+	    p->connect_us, &p->connect_max_us, r->connected_ns - r->begin_ns);
 	latency_add(p->total_us, &p->total_max_us, now_ns() - r->begin_ns);
 	request_end(c, r, &p->ok);
 }
@@ -302,17 +302,18 @@ static void report(const struct client_progress *p, double seconds)
 
 static void usage(FILE *to)
 {
-	fprintf(to,
-		"usage: client --dst ADDR --port N [options]\n"
-		"  --rate N        requests begun a second, or\n"
-		"  --at-once N     so many open all the time (default 1)\n"
-		"  --seconds S     how long requests are begun (default 10)\n"
-		"  --timeout S     for a whole request (default 3)\n"
-		"  --src ADDR      bind to it, with --sources N to N addresses\n"
-		"  --request TEXT  default: an HTTP/1.0 GET /\n"
-		"  --expect TEXT   how the answer begins (default HTTP/1.1 200)\n"
-		"  --progress FILE running totals, to be mapped by a watcher\n"
-		"The answer ends with the server's FIN.\n");
+	fprintf(
+	    to,
+	    "usage: client --dst ADDR --port N [options]\n"
+	    "  --rate N        requests begun a second, or\n"
+	    "  --at-once N     so many open all the time (default 1)\n"
+	    "  --seconds S     how long requests are begun (default 10)\n"
+	    "  --timeout S     for a whole request (default 3)\n"
+	    "  --src ADDR      bind to it, with --sources N to N addresses\n"
+	    "  --request TEXT  default: an HTTP/1.0 GET /\n"
+	    "  --expect TEXT   how the answer begins (default HTTP/1.1 200)\n"
+	    "  --progress FILE running totals, to be mapped by a watcher\n"
+	    "The answer ends with the server's FIN.\n");
 }
 
 enum {
@@ -330,19 +331,19 @@ enum {
 };
 
 static const struct option long_options[] = {
-	{"dst", required_argument, NULL, OPT_DST},
-	{"port", required_argument, NULL, OPT_PORT},
-	{"rate", required_argument, NULL, OPT_RATE},
-	{"at-once", required_argument, NULL, OPT_AT_ONCE},
-	{"seconds", required_argument, NULL, OPT_SECONDS},
-	{"timeout", required_argument, NULL, OPT_TIMEOUT},
-	{"src", required_argument, NULL, OPT_SRC},
-	{"sources", required_argument, NULL, OPT_SOURCES},
-	{"request", required_argument, NULL, OPT_REQUEST},
-	{"expect", required_argument, NULL, OPT_EXPECT},
-	{"progress", required_argument, NULL, OPT_PROGRESS},
-	{"help", no_argument, NULL, 'h'},
-	{},
+    {"dst", required_argument, NULL, OPT_DST},
+    {"port", required_argument, NULL, OPT_PORT},
+    {"rate", required_argument, NULL, OPT_RATE},
+    {"at-once", required_argument, NULL, OPT_AT_ONCE},
+    {"seconds", required_argument, NULL, OPT_SECONDS},
+    {"timeout", required_argument, NULL, OPT_TIMEOUT},
+    {"src", required_argument, NULL, OPT_SRC},
+    {"sources", required_argument, NULL, OPT_SOURCES},
+    {"request", required_argument, NULL, OPT_REQUEST},
+    {"expect", required_argument, NULL, OPT_EXPECT},
+    {"progress", required_argument, NULL, OPT_PROGRESS},
+    {"help", no_argument, NULL, 'h'},
+    {},
 };
 
 static int number(const char *text, double min, double max, double *value)
@@ -425,12 +426,12 @@ static uint32_t descriptors(void)
 int main(int argc, char **argv)
 {
 	struct client c = {
-		.dst.sin_family = AF_INET,
-		.sources = 1,
-		.at_once = 1,
-		.timeout_ns = 3 * NSEC,
-		.request = REQUEST,
-		.expect = "HTTP/1.1 200",
+	    .dst.sin_family = AF_INET,
+	    .sources = 1,
+	    .at_once = 1,
+	    .timeout_ns = 3 * NSEC,
+	    .request = REQUEST,
+	    .expect = "HTTP/1.1 200",
 	};
 	struct settings s = {.seconds = 10};
 	struct sigaction sa = {.sa_handler = on_signal};

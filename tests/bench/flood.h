@@ -18,7 +18,7 @@
 struct flood_template {
 	__u32 len;
 	__u32 tsval_off; /* offset in the frame, 0: no timestamps */
-	__u32 ack;	 /* has an acknowledgment number to fill in */
+	__u32 ack;       /* has an acknowledgment number to fill in */
 	__u32 pad;
 	__u8 frame[80];
 };

@@ -16,8 +16,8 @@
 const char flood_kind_names[] = "syn, syn-bare, ack, ack-bare, rst";
 
 /* MSS 1460, SACK, timestamps, NOP, window scale 7: Linux's own order. */
-static const uint8_t options_linux[] = {2, 4, 5, 180, 4, 2, 8, 10, 0, 0,
-					0, 0, 0, 0,   0, 0, 1, 3,  3, 7};
+static const uint8_t options_linux[] = {
+    2, 4, 5, 180, 4, 2, 8, 10, 0, 0, 0, 0, 0, 0, 0, 0, 1, 3, 3, 7};
 static const uint8_t options_tstamp[] = {1, 1, 8, 10, 0, 0, 0, 0, 0, 0, 0, 0};
 
 static const struct kind {
@@ -27,11 +27,11 @@ static const struct kind {
 	size_t options_len;
 	uint32_t tsval_off; /* in the options, 0: none */
 } kinds[] = {
-	{"syn", TH_SYN, options_linux, sizeof(options_linux), 8},
-	{"syn-bare", TH_SYN, NULL, 0, 0},
-	{"ack", TH_ACK, options_tstamp, sizeof(options_tstamp), 4},
-	{"ack-bare", TH_ACK, NULL, 0, 0},
-	{"rst", TH_RST, NULL, 0, 0},
+    {"syn", TH_SYN, options_linux, sizeof(options_linux), 8},
+    {"syn-bare", TH_SYN, NULL, 0, 0},
+    {"ack", TH_ACK, options_tstamp, sizeof(options_tstamp), 4},
+    {"ack-bare", TH_ACK, NULL, 0, 0},
+    {"rst", TH_RST, NULL, 0, 0},
 };
 
 static const struct kind *kind_find(const char *name)
@@ -81,7 +81,8 @@ static int templates_make(struct flood_plan *plan,
 		struct flood_template *t = &plan->templates[i];
 
 		if (!kind) {
-			fprintf(stderr, "synflood: no kind '%s'; there are %s\n",
+			fprintf(stderr,
+				"synflood: no kind '%s'; there are %s\n",
 				opt->kind_name[i], flood_kind_names);
 			return -1;
 		}

@@ -66,8 +66,8 @@ static void progress_read(struct sender *s)
 	a = calloc(cpus > 0 ? cpus : 1, sizeof(*a));
 	if (!a)
 		return;
-	if (!bpf_map_lookup_elem(bpf_map__fd(s->skel->maps.answers), &zero,
-				 a)) {
+	if (!bpf_map_lookup_elem(
+		bpf_map__fd(s->skel->maps.answers), &zero, a)) {
 		struct flood_answers sum = {};
 
 		for (i = 0; i < cpus; i++) {
@@ -95,8 +95,7 @@ static int send_chunk(struct sender *s, uint32_t n, uint32_t batch)
 	uint8_t frame[FLOOD_FRAME_MAX] = {};
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame,
 		    .data_size_in = s->frame_len, .repeat = n,
-		    .flags = BPF_F_TEST_XDP_LIVE_FRAMES,
-		    .batch_size = batch);
+		    .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = batch);
 	int fd = bpf_program__fd(s->skel->progs.flood);
 
 	if (!bpf_prog_test_run_opts(fd, &opts) || errno == EINTR)
@@ -169,12 +168,12 @@ int flood_run(struct flood_skel *skel, const struct flood_plan *plan,
 	      double *seconds)
 {
 	struct sender s = {
-		.skel = skel,
-		.progress = progress,
-		.dev = opt->dev,
-		.tap_fd = tap_fd,
-		.frame_len = plan->frame_len,
-		.delivered_before = delivered(opt->dev),
+	    .skel = skel,
+	    .progress = progress,
+	    .dev = opt->dev,
+	    .tap_fd = tap_fd,
+	    .frame_len = plan->frame_len,
+	    .delivered_before = delivered(opt->dev),
 	};
 	int64_t begin = now_ns();
 	int64_t end = begin + (int64_t)(opt->seconds * NSEC);

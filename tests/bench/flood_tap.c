@@ -40,8 +40,8 @@ static int tap_up(const char *name)
 int flood_tap_open(int *ifindex)
 {
 	struct ifreq ifr = {
-		.ifr_name = "flood%d",
-		.ifr_flags = IFF_TAP | IFF_NO_PI,
+	    .ifr_name = "flood%d",
+	    .ifr_flags = IFF_TAP | IFF_NO_PI,
 	};
 	/* tun_can_build_skb(): native XDP only for writes that do not block. */
 	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK);

@@ -17,8 +17,8 @@ struct harness_frame {
 /* What a round leaves in syn_table and has to be undone before the next. */
 enum harness_undo {
 	HARNESS_UNDO_NONE,
-	HARNESS_UNDO_CLOCK,  /* nothing, but it is timed: to calibrate */
-	HARNESS_UNDO_DELETE, /* the request that the round made */
+	HARNESS_UNDO_CLOCK,   /* nothing, but it is timed: to calibrate */
+	HARNESS_UNDO_DELETE,  /* the request that the round made */
 	HARNESS_UNDO_RESTORE, /* the request as it was before */
 };
 

@@ -15,8 +15,8 @@
 #include "refs.skel.h"
 
 #define RUNS 11
-#define ROUNDS 16384 /* a test run: as many as there are flows */
-#define TRIES 5	     /* test runs a run: the fastest one counts */
+#define ROUNDS 16384       /* a test run: as many as there are flows */
+#define TRIES 5            /* test runs a run: the fastest one counts */
 #define SYNPROXY_SYNACKS 1 /* index in its map `values` */
 
 static uint64_t synproxy_synacks(const struct bench *b)
@@ -25,8 +25,8 @@ static uint64_t synproxy_synacks(const struct bench *b)
 	__u32 key = SYNPROXY_SYNACKS;
 	__u64 n = 0;
 
-	bpf_map_lookup_elem(bpf_object__find_map_fd_by_name(obj, "values"),
-			    &key, &n);
+	bpf_map_lookup_elem(
+	    bpf_object__find_map_fd_by_name(obj, "values"), &key, &n);
 	return n;
 }
 
@@ -37,8 +37,8 @@ static int synproxy_ports(const struct bench *b)
 	__u32 key = 0;
 
 	return bpf_map_update_elem(
-		bpf_object__find_map_fd_by_name(obj, "allowed_ports"), &key,
-		&port, BPF_ANY);
+	    bpf_object__find_map_fd_by_name(obj, "allowed_ports"), &key, &port,
+	    BPF_ANY);
 }
 
 /* What a run should have counted, before and after it. */
@@ -47,8 +47,8 @@ static uint64_t counted(const struct bench *b, const struct bench_case *c)
 	if (c->target == TARGET_SYNPROXY && c->verdict == XDP_TX)
 		return synproxy_synacks(b);
 	return c->target == TARGET_HANDFAST && c->reason >= 0
-		       ? world_count(b, c->reason)
-		       : 0;
+		   ? world_count(b, c->reason)
+		   : 0;
 }
 
 static bool counts(const struct bench_case *c)
@@ -75,7 +75,7 @@ static int run_check(struct bench *b, const struct bench_case *c, bool random,
 		     uint32_t rounds, uint64_t count)
 {
 	const struct harness_control *control =
-		&b->target[c->target].harness->bss->control;
+	    &b->target[c->target].harness->bss->control;
 
 	if (control_check(c, control))
 		return -1;
@@ -96,8 +96,8 @@ static void control_set(struct bench *b, const struct bench_case *c,
 	struct harness_control *control = &t->harness->bss->control;
 
 	*control = (struct harness_control){
-		.frame_count = random ? BENCH_FLOWS : 1,
-		.verdict = c->verdict,
+	    .frame_count = random ? BENCH_FLOWS : 1,
+	    .verdict = c->verdict,
 	};
 	memcpy(t->frames, c->frames[random],
 	       control->frame_count * sizeof(*t->frames));
@@ -106,8 +106,8 @@ static void control_set(struct bench *b, const struct bench_case *c,
 	control->undo = c->undo;
 	if (c->undo == HARNESS_UNDO_CLOCK)
 		return;
-	control->undo_state = c->after == AFTER_ACKED ? HF_REQUEST_ACKED
-						      : HF_REQUEST_SYN_RECV;
+	control->undo_state =
+	    c->after == AFTER_ACKED ? HF_REQUEST_ACKED : HF_REQUEST_SYN_RECV;
 	world_tuple(b, &b->flow[c->flows][0], &control->undo_key);
 	control->undo_request = *world_request(b, 0);
 }
@@ -116,7 +116,7 @@ static int run_once(struct bench *b, struct bench_case *c, bool random,
 		    bool set, double *ns)
 {
 	struct harness_control *control =
-		&b->target[c->target].harness->bss->control;
+	    &b->target[c->target].harness->bss->control;
 	uint64_t before;
 	double all;
 
@@ -140,7 +140,8 @@ static int run_case(struct bench *b, struct bench_case *c, bool random,
 
 	*least = HUGE_VAL;
 	for (int i = 0; i < TRIES; i++) {
-		/* A case that has nothing to undo leaves the maps as they are. */
+		/* A case that has nothing to undo leaves the maps as they are.
+		 */
 		bool set = c->target == TARGET_HANDFAST && (!i || c->undo);
 
 		if (run_once(b, c, random, set, &ns))
@@ -193,8 +194,8 @@ static int run_all(struct bench *b)
 
 static int refs_load(struct bench *b)
 {
-	static const char *const names[] = {"ref_null", "bare_parse",
-					    "bare_responder"};
+	static const char *const names[] = {
+	    "ref_null", "bare_parse", "bare_responder"};
 
 	b->refs = refs_skel__open_and_load();
 	if (!b->refs) {
@@ -213,7 +214,7 @@ static int refs_load(struct bench *b)
 static int cases_make(struct bench *b, const char *only)
 {
 	static const struct bench_state cookies = {
-		.half_open = true, .full = true, .cookies = true};
+	    .half_open = true, .full = true, .cookies = true};
 
 	for (size_t i = 0; i < bench_case_count; i++) {
 		struct bench_case *c = &bench_cases[i];
@@ -251,8 +252,8 @@ static int bench_make(struct bench *b, const char *program,
 	if (access(synproxy, R_OK))
 		printf("xdp_synproxy: skipped, no %s (make deps-bench)\n",
 		       synproxy);
-	else if (target_load(&b->target[TARGET_SYNPROXY], synproxy,
-			     "syncookie_xdp") ||
+	else if (target_load(
+		     &b->target[TARGET_SYNPROXY], synproxy, "syncookie_xdp") ||
 		 synproxy_ports(b))
 		return -1;
 	if (!strcmp(program, "none"))
@@ -282,22 +283,23 @@ static void cpu_pin(void)
 
 static void usage(FILE *to)
 {
-	fprintf(to, "usage: packet [--runs N] [--json FILE] "
-		    "[--synproxy FILE] "
-		    "[--case NAME] PROGRAM\n"
-		    "PROGRAM: handfast.bpf.o, or none; --synproxy: the kernel's "
-		    "xdp_synproxy_kern.bpf.o\n");
+	fprintf(to,
+		"usage: packet [--runs N] [--json FILE] "
+		"[--synproxy FILE] "
+		"[--case NAME] PROGRAM\n"
+		"PROGRAM: handfast.bpf.o, or none; --synproxy: the kernel's "
+		"xdp_synproxy_kern.bpf.o\n");
 }
 
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"runs", required_argument, NULL, 'r'},
-		{"json", required_argument, NULL, 'j'},
-		{"synproxy", required_argument, NULL, 's'},
-		{"case", required_argument, NULL, 'c'},
-		{"help", no_argument, NULL, 'h'},
-		{},
+	    {"runs", required_argument, NULL, 'r'},
+	    {"json", required_argument, NULL, 'j'},
+	    {"synproxy", required_argument, NULL, 's'},
+	    {"case", required_argument, NULL, 'c'},
+	    {"help", no_argument, NULL, 'h'},
+	    {},
 	};
 	const char *json = NULL, *synproxy = "", *only = NULL;
 	struct bench b = {.runs = RUNS};

@@ -31,13 +31,13 @@ struct refs_skel;
 struct bench_flow {
 	uint32_t saddr;
 	uint16_t sport;
-	uint32_t seq;	/* of its SYN */
+	uint32_t seq;   /* of its SYN */
 	uint32_t tsval; /* of its SYN */
 };
 
 enum bench_flows {
 	FLOWS_BACKGROUND, /* have requests where the case wants any */
-	FLOWS_FRESH,	  /* nobody has heard of them */
+	FLOWS_FRESH,      /* nobody has heard of them */
 	FLOWS_CONNECTED,  /* have sockets in ehash */
 	FLOWS_SETS,
 };
@@ -96,9 +96,9 @@ enum bench_frame_kind {
 /* The state of the maps before a run. */
 struct bench_state {
 	bool half_open; /* 16 k requests in SYN_RECV */
-	bool full;	/* and no more than that allowed */
-	bool cookies;	/* cookies were sent just now */
-	bool guard;	/* the ACK-flood guard is on */
+	bool full;      /* and no more than that allowed */
+	bool cookies;   /* cookies were sent just now */
+	bool guard;     /* the ACK-flood guard is on */
 };
 
 /* What has become of the flow's request afterwards. */
@@ -137,7 +137,8 @@ struct bench_case {
 	int verdict;
 	int reason; /* enum hf_reason, -1: none is counted */
 	enum bench_after after;
-	/* with one tuple after each round; with random ones each is used once */
+	/* with one tuple after each round; with random ones each is used once
+	 */
 	enum harness_undo undo;
 	struct bench_limit limit;
 	/* filled in: [1] with random tuples */

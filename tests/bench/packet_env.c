@@ -78,9 +78,9 @@ static int xsk_make(struct bench_env *env)
 	static struct xsk_ring_prod fill, tx;
 	static struct xsk_ring_cons comp, rx;
 	struct xsk_socket_config config = {
-		.rx_size = XSK_FRAMES,
-		.tx_size = XSK_FRAMES,
-		.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
+	    .rx_size = XSK_FRAMES,
+	    .tx_size = XSK_FRAMES,
+	    .libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
 	};
 	size_t size = XSK_FRAMES * XSK_UMEM__DEFAULT_FRAME_SIZE;
 	struct xsk_socket *xsk;
@@ -94,8 +94,7 @@ static int xsk_make(struct bench_env *env)
 		return -1;
 	err = xsk_umem__create(&umem, area, size, &fill, &comp, NULL);
 	if (!err)
-		err = xsk_socket__create(&xsk, DEV, 0, umem, &rx, &tx,
-					 &config);
+		err = xsk_socket__create(&xsk, DEV, 0, umem, &rx, &tx, &config);
 	if (err) {
 		fprintf(stderr, "packet: AF_XDP socket on " DEV ": %s\n",
 			strerror(-err));
@@ -119,8 +118,8 @@ int env_make(struct bench_env *env, struct bpf_program *attach)
 	if (veth_make(env))
 		return -1;
 	if (!bpf_program__attach_xdp(attach, env->ifindex)) {
-		fprintf(stderr, "packet: XDP on " DEV ": %s\n",
-			strerror(errno));
+		fprintf(
+		    stderr, "packet: XDP on " DEV ": %s\n", strerror(errno));
 		return -1;
 	}
 	return xsk_make(env);
@@ -133,8 +132,8 @@ int env_dispatch(struct bpf_program *prog)
 
 	snprintf(dev, sizeof(dev), "hfkeep%ua", count);
 	snprintf(peer, sizeof(peer), "hfkeep%ub", count++);
-	if (COMMAND("ip", "link", "add", dev, "type", "veth", "peer", "name",
-		    peer))
+	if (COMMAND(
+		"ip", "link", "add", dev, "type", "veth", "peer", "name", peer))
 		return -1;
 	if (bpf_program__attach_xdp(prog, if_nametoindex(dev)))
 		return 0;
@@ -192,9 +191,9 @@ static int listener_make(const struct sockaddr_in *local)
 int env_connect(struct bench_env *env, const struct bench_flow *flows)
 {
 	struct sockaddr_in local = {
-		.sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(env->local),
-		.sin_port = htons(BENCH_PORT),
+	    .sin_family = AF_INET,
+	    .sin_addr.s_addr = htonl(env->local),
+	    .sin_port = htons(BENCH_PORT),
 	};
 	uint32_t n = connections_allowed();
 
@@ -202,9 +201,9 @@ int env_connect(struct bench_env *env, const struct bench_flow *flows)
 		return -1;
 	for (uint32_t i = 0; i < n; i++) {
 		struct sockaddr_in peer = {
-			.sin_family = AF_INET,
-			.sin_addr.s_addr = htonl(flows[i].saddr),
-			.sin_port = htons(flows[i].sport),
+		    .sin_family = AF_INET,
+		    .sin_addr.s_addr = htonl(flows[i].saddr),
+		    .sin_port = htons(flows[i].sport),
 		};
 		int err = connection_make(&local, &peer);
 

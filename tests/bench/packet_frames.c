@@ -31,15 +31,14 @@ void flows_make(struct bench *b)
 	uint32_t index = 0;
 
 	for (int set = 0; set < FLOWS_SETS; set++) {
-		struct bench_flow *flow =
-			calloc(BENCH_FLOWS, sizeof(*flow));
+		struct bench_flow *flow = calloc(BENCH_FLOWS, sizeof(*flow));
 
 		b->flow[set] = flow;
 		for (uint32_t i = 0; flow && i < BENCH_FLOWS; i++) {
 			uint64_t r = random_next(&state);
 
-			flow[i].saddr = SPOOFED_NET |
-					(index++ * 40503U & 0x1ffff);
+			flow[i].saddr =
+			    SPOOFED_NET | (index++ * 40503U & 0x1ffff);
 			flow[i].sport = 1024 + r % 64000;
 			flow[i].seq = r >> 32;
 			flow[i].tsval = random_next(&state);
@@ -80,8 +79,8 @@ static void put32(uint8_t *p, uint32_t v)
 /* Linux's own layout: MSS, SACK, timestamps, NOP, scale. */
 static void options_linux(struct frame *f, uint32_t tsval)
 {
-	static const uint8_t options[20] = {2, 4, 5, 180, 4, 2, 8,
-					    10, [16] = 1, 3, 3, WSCALE};
+	static const uint8_t options[20] = {
+	    2, 4, 5, 180, 4, 2, 8, 10, [16] = 1, 3, 3, WSCALE};
 
 	memcpy(f->options, options, sizeof(options));
 	put32(f->options + 8, tsval);
@@ -181,8 +180,8 @@ static int frame_make(struct bench *b, const struct bench_case *c, uint32_t i,
 	switch (c->frame) {
 	case FRAME_ACK_REQUEST:
 		req = world_request(b, i);
-		frame_ack(b, flow, BENCH_PORT, req->iss + 1, req->tsval_last,
-			  frame);
+		frame_ack(
+		    b, flow, BENCH_PORT, req->iss + 1, req->tsval_last, frame);
 		return 0;
 	case FRAME_ACK_COOKIE:
 		return frame_ack_cookie(b, c->target, flow, frame);

@@ -61,8 +61,8 @@ static void limit_print(const struct bench_case *c, int random)
 	}
 	most = limit->kind == LIMIT_FACTOR ? limit->value * net(of, random)
 					   : limit->value + net(of, random);
-	printf(" %6.0f %-9s", most,
-	       net(c, random) <= most ? "holds" : "EXCEEDED");
+	printf(
+	    " %6.0f %-9s", most, net(c, random) <= most ? "holds" : "EXCEEDED");
 }
 
 static void figures_print(const struct bench_case *c, int random)

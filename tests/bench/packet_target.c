@@ -16,7 +16,8 @@ static int maps_share(struct bpf_object *harness, struct bpf_object *obj)
 {
 	struct bpf_map *map, *theirs;
 
-	bpf_object__for_each_map(map, harness) {
+	bpf_object__for_each_map(map, harness)
+	{
 		if (bpf_map__is_internal(map))
 			continue;
 		theirs = bpf_object__find_map_by_name(obj, bpf_map__name(map));
@@ -34,8 +35,9 @@ static int maps_share(struct bpf_object *harness, struct bpf_object *obj)
  */
 static int harness_load(struct bench_target *t, const struct bpf_program *prog)
 {
-	__u32 frags = strncmp(bpf_program__section_name(prog), "xdp.frags",
-			       9) ? 0 : BPF_F_XDP_HAS_FRAGS;
+	__u32 frags = strncmp(bpf_program__section_name(prog), "xdp.frags", 9)
+			  ? 0
+			  : BPF_F_XDP_HAS_FRAGS;
 	__u32 zero = 0;
 	size_t size;
 	int err;
@@ -62,7 +64,7 @@ int target_use(struct bench_target *t, struct bpf_object *obj,
 	       const char *program)
 {
 	struct bpf_program *prog =
-		bpf_object__find_program_by_name(obj, program);
+	    bpf_object__find_program_by_name(obj, program);
 	int err;
 
 	if (!prog) {
@@ -89,9 +91,8 @@ int target_load(struct bench_target *t, const char *path, const char *program)
 		fprintf(stderr, "packet: %s: %s\n", path, strerror(errno));
 		return -1;
 	}
-	bpf_object__for_each_program(prog, obj)
-		bpf_program__set_autoload(
-			prog, !strcmp(bpf_program__name(prog), program));
+	bpf_object__for_each_program(prog, obj) bpf_program__set_autoload(
+	    prog, !strcmp(bpf_program__name(prog), program));
 	if (bpf_object__load(obj)) {
 		fprintf(stderr, "packet: %s: %s\n", path, strerror(errno));
 		bpf_object__close(obj);
@@ -113,8 +114,8 @@ void target_free(struct bench_target *t)
 static struct xdp_md context(const struct bench *b, uint32_t len)
 {
 	return (struct xdp_md){
-		.data_end = len,
-		.ingress_ifindex = b->env.ifindex,
+	    .data_end = len,
+	    .ingress_ifindex = b->env.ifindex,
 	};
 }
 

@@ -38,9 +38,9 @@ struct bench_world {
 	struct mapped mapped[M_COUNT];
 	int config, keys, devices, local_addrs, xsks, syn_table, guard, stats;
 	int cpus;
-	struct hf_tuple *tuple;	   /* of the background flows */
+	struct hf_tuple *tuple;     /* of the background flows */
 	struct hf_request *request; /* and their requests */
-	uint64_t set_ns;	   /* when world_set() ran */
+	uint64_t set_ns;            /* when world_set() ran */
 };
 
 static uint64_t now_ns(void)
@@ -119,20 +119,20 @@ static int put(int fd, const void *key, const void *value, const char *what)
 static int config_put(struct bench_world *w)
 {
 	struct hf_config config = {
-		.abi_version = HF_ABI_VERSION,
-		.half_open_max = HF_HALF_OPEN_MAX,
-		.max_syn_backlog = ROOM,
-		.synack_retries = 5,
-		.somaxconn = 65535,
-		.invalid_ratelimit = 500,
-		.timestamps = 1,
-		.sack = 1,
-		.window_scaling = 1,
-		.auto_flowlabels = 1,
-		.guard_rate = GUARD_RATE,
-		.synack_budget = 100,
-		.key_epoch_ns = EPOCH_NS,
-		.daemon_pid = getpid(),
+	    .abi_version = HF_ABI_VERSION,
+	    .half_open_max = HF_HALF_OPEN_MAX,
+	    .max_syn_backlog = ROOM,
+	    .synack_retries = 5,
+	    .somaxconn = 65535,
+	    .invalid_ratelimit = 500,
+	    .timestamps = 1,
+	    .sack = 1,
+	    .window_scaling = 1,
+	    .auto_flowlabels = 1,
+	    .guard_rate = GUARD_RATE,
+	    .synack_budget = 100,
+	    .key_epoch_ns = EPOCH_NS,
+	    .daemon_pid = getpid(),
 	};
 	struct hf_keys keys = {};
 	__u32 zero = 0;
@@ -147,14 +147,14 @@ static int config_put(struct bench_world *w)
 static int device_put(struct bench_world *w, const struct bench_env *env)
 {
 	struct hf_device dev = {
-		.mode = HF_XDP_NATIVE,
-		.queues = 1,
-		.mtu = 1500,
-		.mss4 = 1460,
-		.mss6 = 1440,
-		.ttl = 64,
-		.hop_limit = 64,
-		.name = "bench",
+	    .mode = HF_XDP_NATIVE,
+	    .queues = 1,
+	    .mtu = 1500,
+	    .mss4 = 1460,
+	    .mss6 = 1440,
+	    .ttl = 64,
+	    .hop_limit = 64,
+	    .name = "bench",
 	};
 	__u32 index = env->ifindex, zero = 0;
 	struct hf_tuple t;
@@ -172,23 +172,23 @@ static void listener_put(struct bench_world *w)
 {
 	*port(w) = (struct hf_port){.any4 = BENCH_LISTENER};
 	*listener(w) = (struct hf_listener){
-		.port = BENCH_PORT,
-		.family = AF_INET,
-		.generation = 1,
-		.state = HF_LISTENER_LISTENING,
-		.cookies = HF_COOKIES_AUTO,
-		.backlog = 65535,
-		.synq_max = ROOM,
-		.rcv_space = 65535,
-		.rcv_wscale = 7,
-		.comm = "bench",
+	    .port = BENCH_PORT,
+	    .family = AF_INET,
+	    .generation = 1,
+	    .state = HF_LISTENER_LISTENING,
+	    .cookies = HF_COOKIES_AUTO,
+	    .backlog = 65535,
+	    .synq_max = ROOM,
+	    .rcv_space = 65535,
+	    .rcv_wscale = 7,
+	    .comm = "bench",
 	};
 }
 
 struct bench_world *world_make(struct bench *b)
 {
-	static const char *const names[M_COUNT] = {"port_table", "listen_table",
-						   "syn_filter", "fills"};
+	static const char *const names[M_COUNT] = {
+	    "port_table", "listen_table", "syn_filter", "fills"};
 	struct bpf_object *obj = b->target[TARGET_HANDFAST].obj;
 	struct bench_world *w = calloc(1, sizeof(*w));
 
@@ -291,8 +291,8 @@ static int table_clear(struct bench_world *w)
 	__u32 n = HF_SYN_TABLE_MAX;
 	__u32 token;
 
-	if (!bpf_map_lookup_and_delete_batch(w->syn_table, NULL, &token, keys,
-					     values, &n, &opts) ||
+	if (!bpf_map_lookup_and_delete_batch(
+		w->syn_table, NULL, &token, keys, values, &n, &opts) ||
 	    errno == ENOENT)
 		return 0;
 	fprintf(stderr, "packet: syn_table not emptied: %s\n", strerror(errno));
@@ -310,8 +310,8 @@ static int table_fill(struct bench_world *w)
 		w->request[i].timer_ns = w->set_ns + NSEC_PER_SEC;
 		w->request[i].expires_ns = w->set_ns + REQUEST_LIFE_NS;
 	}
-	if (!bpf_map_update_batch(w->syn_table, w->tuple, w->request, &n,
-				  &opts))
+	if (!bpf_map_update_batch(
+		w->syn_table, w->tuple, w->request, &n, &opts))
 		return 0;
 	fprintf(stderr, "packet: syn_table not filled: %s\n", strerror(errno));
 	return -1;
@@ -419,8 +419,7 @@ int world_check(struct bench *b, const struct bench_case *c, uint32_t n)
 		fprintf(stderr,
 			"packet: %s: flow %u: request %s, state %u, after "
 			"the run\n",
-			c->name, i, found ? "there" : "absent",
-			req.word.state);
+			c->name, i, found ? "there" : "absent", req.word.state);
 		return -1;
 	}
 	return 0;

@@ -23,9 +23,9 @@ struct client_progress {
 	uint64_t started;
 	uint64_t ok;
 	uint64_t refused; /* connect: RST */
-	uint64_t reset;	  /* RST later */
+	uint64_t reset;   /* RST later */
 	uint64_t timeout;
-	uint64_t bad;	/* another answer than expected */
+	uint64_t bad;   /* another answer than expected */
 	uint64_t local; /* not started: ports, descriptors */
 	/* Of those that were ok: until connected, until the last byte. */
 	uint64_t connect_max_us;

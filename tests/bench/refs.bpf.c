@@ -20,8 +20,9 @@ static __always_inline struct tcphdr *tcp_find(struct xdp_md *ctx)
 	struct iphdr *ip = (void *)(eth + 1);
 	struct tcphdr *tcp;
 
-	if ((void *)(ip + 1) > data_end || eth->h_proto != bpf_htons(ETH_P_IP) ||
-	    ip->ihl < 5 || ip->protocol != IPPROTO_TCP)
+	if ((void *)(ip + 1) > data_end ||
+	    eth->h_proto != bpf_htons(ETH_P_IP) || ip->ihl < 5 ||
+	    ip->protocol != IPPROTO_TCP)
 		return NULL;
 	tcp = (void *)ip + ip->ihl * 4;
 	return (void *)(tcp + 1) > data_end ? NULL : tcp;
@@ -92,8 +93,7 @@ int bare_responder(struct xdp_md *ctx)
 	tcp->seq = 0;
 	tcp->ack_seq = bpf_htonl(bpf_ntohl(seq) + 1);
 	tcp->ack = 1;
-	tcp->check = csum_add(tcp->check,
-			      (__u64)tcp->ack_seq + (__u32)~seq +
-				      bpf_htons(0x10));
+	tcp->check = csum_add(
+	    tcp->check, (__u64)tcp->ack_seq + (__u32)~seq + bpf_htons(0x10));
 	return XDP_TX;
 }

@@ -35,22 +35,23 @@ static void on_signal(int sig)
 
 static void usage(FILE *to)
 {
-	fprintf(to,
-		"usage: synflood --dev VETH --dst ADDR --port N [options]\n"
-		"       synflood --dev VETH --dmac MAC --tuples FILE [options]\n"
-		"  --kind K[,K...]   %s (default syn)\n"
-		"  --rate N          frames a second, in bursts of at most %u;\n"
-		"                    without it as many as go\n"
-		"  --seconds S       how long (default 10, at most %u)\n"
-		"  --dmac MAC        the receiver (default: ADDR's ARP entry)\n"
-		"  --tuples FILE     flows in place of random sources: lines of\n"
-		"                    SADDR SPORT DADDR DPORT\n"
-		"  --progress FILE   running totals, to be mapped by a watcher\n"
-		"  --seed N          of the random numbers\n"
-		"  --quiet           no line at the end\n"
-		"Sources are random in 198.18.0.0/15; VETH must be in native\n"
-		"XDP's reach: its peer has GRO on or an XDP program.\n",
-		flood_kind_names, FLOOD_BURST_MAX, SECONDS_MAX);
+	fprintf(
+	    to,
+	    "usage: synflood --dev VETH --dst ADDR --port N [options]\n"
+	    "       synflood --dev VETH --dmac MAC --tuples FILE [options]\n"
+	    "  --kind K[,K...]   %s (default syn)\n"
+	    "  --rate N          frames a second, in bursts of at most %u;\n"
+	    "                    without it as many as go\n"
+	    "  --seconds S       how long (default 10, at most %u)\n"
+	    "  --dmac MAC        the receiver (default: ADDR's ARP entry)\n"
+	    "  --tuples FILE     flows in place of random sources: lines of\n"
+	    "                    SADDR SPORT DADDR DPORT\n"
+	    "  --progress FILE   running totals, to be mapped by a watcher\n"
+	    "  --seed N          of the random numbers\n"
+	    "  --quiet           no line at the end\n"
+	    "Sources are random in 198.18.0.0/15; VETH must be in native\n"
+	    "XDP's reach: its peer has GRO on or an XDP program.\n",
+	    flood_kind_names, FLOOD_BURST_MAX, SECONDS_MAX);
 }
 
 enum {
@@ -68,19 +69,19 @@ enum {
 };
 
 static const struct option long_options[] = {
-	{"dev", required_argument, NULL, OPT_DEV},
-	{"dst", required_argument, NULL, OPT_DST},
-	{"port", required_argument, NULL, OPT_PORT},
-	{"kind", required_argument, NULL, OPT_KIND},
-	{"rate", required_argument, NULL, OPT_RATE},
-	{"seconds", required_argument, NULL, OPT_SECONDS},
-	{"dmac", required_argument, NULL, OPT_DMAC},
-	{"tuples", required_argument, NULL, OPT_TUPLES},
-	{"progress", required_argument, NULL, OPT_PROGRESS},
-	{"seed", required_argument, NULL, OPT_SEED},
-	{"quiet", no_argument, NULL, OPT_QUIET},
-	{"help", no_argument, NULL, 'h'},
-	{},
+    {"dev", required_argument, NULL, OPT_DEV},
+    {"dst", required_argument, NULL, OPT_DST},
+    {"port", required_argument, NULL, OPT_PORT},
+    {"kind", required_argument, NULL, OPT_KIND},
+    {"rate", required_argument, NULL, OPT_RATE},
+    {"seconds", required_argument, NULL, OPT_SECONDS},
+    {"dmac", required_argument, NULL, OPT_DMAC},
+    {"tuples", required_argument, NULL, OPT_TUPLES},
+    {"progress", required_argument, NULL, OPT_PROGRESS},
+    {"seed", required_argument, NULL, OPT_SEED},
+    {"quiet", no_argument, NULL, OPT_QUIET},
+    {"help", no_argument, NULL, 'h'},
+    {},
 };
 
 /* A number from `min` to `max`, whole text. */
@@ -183,7 +184,8 @@ static int options_check(struct flood_options *opt)
 {
 	int err;
 
-	if (!opt->dev || (!opt->tuples_path && (!opt->dst_text || !opt->port)) ||
+	if (!opt->dev ||
+	    (!opt->tuples_path && (!opt->dst_text || !opt->port)) ||
 	    (opt->tuples_path && !opt->have_dmac)) {
 		usage(stderr);
 		return -1;
@@ -261,7 +263,7 @@ static struct bpf_link *attach(struct flood_skel *skel, int ifindex,
 			       const char *name)
 {
 	struct bpf_link *link =
-		bpf_program__attach_xdp(skel->progs.flood, ifindex);
+	    bpf_program__attach_xdp(skel->progs.flood, ifindex);
 
 	if (!link)
 		fprintf(stderr, "synflood: XDP on %s: %s%s\n", name,
@@ -274,7 +276,7 @@ static int run(struct flood_skel *skel, const struct flood_plan *plan,
 	       const struct flood_options *opt, int tap_fd)
 {
 	struct flood_progress *p =
-		progress_map(opt->progress_path, sizeof(*p), 1);
+	    progress_map(opt->progress_path, sizeof(*p), 1);
 	double seconds = 0;
 	int err;
 
@@ -321,9 +323,9 @@ static int flood(struct flood_skel *skel, const struct flood_plan *plan,
 int main(int argc, char **argv)
 {
 	struct flood_options opt = {
-		.kind_name = {"syn"},
-		.kinds = 1,
-		.seconds = 10,
+	    .kind_name = {"syn"},
+	    .kinds = 1,
+	    .seconds = 10,
 	};
 	struct sigaction sa = {.sa_handler = on_signal};
 	struct flood_plan plan;

@@ -27,9 +27,10 @@ static int stat_count(int fd, const char *ifname, uint32_t *n)
 		struct ethtool_sset_info info;
 		uint32_t count;
 	} sset = {
-		.info = {
-			.cmd = ETHTOOL_GSSET_INFO,
-			.sset_mask = 1ULL << ETH_SS_STATS,
+	    .info =
+		{
+		    .cmd = ETHTOOL_GSSET_INFO,
+		    .sset_mask = 1ULL << ETH_SS_STATS,
 		},
 	};
 	int err = ethtool(fd, ifname, &sset);
@@ -47,13 +48,13 @@ static bool name_fits(const char *name, const char *prefix, const char *suffix)
 	       !strncmp(name + len - tail, suffix, tail);
 }
 
-static int stats_add(int fd, const char *ifname, uint32_t n,
-		     const char *prefix, const char *suffix, uint64_t *sum)
+static int stats_add(int fd, const char *ifname, uint32_t n, const char *prefix,
+		     const char *suffix, uint64_t *sum)
 {
 	struct ethtool_gstrings *names =
-		calloc(1, sizeof(*names) + n * ETH_GSTRING_LEN);
+	    calloc(1, sizeof(*names) + n * ETH_GSTRING_LEN);
 	struct ethtool_stats *stats =
-		calloc(1, sizeof(*stats) + n * sizeof(stats->data[0]));
+	    calloc(1, sizeof(*stats) + n * sizeof(stats->data[0]));
 	int err = -ENOMEM;
 	uint32_t i;
 
