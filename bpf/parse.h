@@ -116,55 +116,63 @@ static __always_inline bool parse_ipv4(struct hf_pkt *pkt)
 	return true;
 }
 
-/* Walks to TCP; `next` is the header type at `off`, `len` what is left. */
-static __always_inline bool parse_ext_headers(struct hf_pkt *pkt, __u8 next,
-					      __u32 len)
+/*
+ * Walks to TCP: `next` is the type of the header behind the IPv6 header at
+ * l3_off, `left` what the packet says is there. Returns the bytes of the
+ * extension headers, or -1 for what is not TCP. Verified once, not in every
+ * state that the caller may be in.
+ */
+__noinline int ext_headers_len(struct xdp_md *ctx, __u32 l3_off, __u32 next,
+			       __u32 left)
 {
-	__u32 off = sizeof(struct ipv6hdr);
+	void *data = (void *)(long)ctx->data;
+	void *data_end = (void *)(long)ctx->data_end;
+	void *first = data + (l3_off & 31) + sizeof(struct ipv6hdr);
+	__u32 off = 0;
 
 #pragma clang loop unroll(full)
 	for (int i = 0; i < EXT_HEADERS_MAX; i++) {
-		struct ipv6_opt_hdr *ext = pkt->data + pkt->l3_off + off;
-		__u32 size;
+		struct ipv6_rt_hdr *ext = first + off;
 
 		if (next == IPPROTO_TCP)
 			break;
-		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING &&
-		    next != IPPROTO_DSTOPTS)
-			return false;
-		if ((void *)(ext + 1) > pkt->data_end)
-			return false;
-		size = (ext->hdrlen + 1) * 8;
-		off += size;
-		if (size > len || off > EXT_HEADERS_LEN_MAX)
-			return false;
-		len -= size;
+		/* Hop-by-hop stands first or not at all (RFC 8200, 4.1). */
+		if (next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS &&
+		    (next != IPPROTO_HOPOPTS || i))
+			return -1;
+		if ((void *)(ext + 1) > data_end)
+			return -1;
+		/* This host is on the way, not the end of it. */
+		if (next == IPPROTO_ROUTING && ext->segments_left)
+			return -1;
+		off += (ext->hdrlen + 1) * 8;
+		if (off > left || off > EXT_HEADERS_LEN_MAX)
+			return -1;
 		next = ext->nexthdr;
 	}
-	if (next != IPPROTO_TCP)
-		return false;
-	pkt->l4_off = pkt->l3_off + off;
-	pkt->l4_len = len;
-	return true;
+	return next == IPPROTO_TCP ? (int)off : -1;
 }
 
-static __always_inline bool parse_ipv6(struct hf_pkt *pkt)
+static __always_inline bool parse_ipv6(struct xdp_md *ctx, struct hf_pkt *pkt)
 {
 	struct ipv6hdr *ip = pkt->data + pkt->l3_off;
+	int ext = 0;
 
 	if ((void *)(ip + 1) > pkt->data_end || ip->version != 6)
 		return false;
 	__builtin_memcpy(pkt->tuple.raddr.b, &ip->saddr, 16);
 	__builtin_memcpy(pkt->tuple.laddr.b, &ip->daddr, 16);
 	pkt->ipv6 = true;
-	if (ip->nexthdr == IPPROTO_TCP) {
-		pkt->l4_off = pkt->l3_off + sizeof(*ip);
-		pkt->l4_len = bpf_ntohs(ip->payload_len);
-		return true;
+	if (ip->nexthdr != IPPROTO_TCP) {
+		ext = ext_headers_len(
+		    ctx, pkt->l3_off, ip->nexthdr, bpf_ntohs(ip->payload_len));
+		if (ext < 0 || ext > EXT_HEADERS_LEN_MAX)
+			return false;
 	}
-	return parse_ext_headers(pkt, ip->nexthdr, bpf_ntohs(ip->payload_len));
+	pkt->l4_off = pkt->l3_off + sizeof(*ip) + ext;
+	pkt->l4_len = bpf_ntohs(ip->payload_len) - ext;
+	return true;
 }
-
 static __always_inline bool parse_tcp(struct hf_pkt *pkt)
 {
 	struct tcphdr *tcp = pkt->data + pkt->l4_off;
@@ -192,7 +200,7 @@ static __always_inline bool parse(struct xdp_md *ctx, struct hf_pkt *pkt)
 		if (!parse_ipv4(pkt))
 			return false;
 	} else if (proto == bpf_htons(ETH_P_IPV6)) {
-		if (!parse_ipv6(pkt))
+		if (!parse_ipv6(ctx, pkt))
 			return false;
 	} else {
 		return false;

@@ -4,3 +4,8 @@
 HEADER_TESTS = $(addprefix $(BUILD)/tests/unit/,test_siphash test_options \
 	test_cookie test_seq test_csum test_segment)
 UNIT_TESTS += $(HEADER_TESTS)
+
+# The parser of the XDP program, compiled for the host.
+PARSE_TEST = $(BUILD)/tests/unit/test_parse
+UNIT_TESTS += $(PARSE_TEST)
+$(PARSE_TEST): tests/tools/frame.c
