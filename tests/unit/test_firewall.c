@@ -154,6 +154,23 @@ static void rule_is_named(void **state)
 	assert_non_null(strstr(f.list[0].text, "nf_conntrack_tcp_loose=1"));
 }
 
+/* "counter drop" at the end is a policy, too */
+static void drop_at_the_end(void **state)
+{
+	static const char accept_syn[] =
+	    DPORT "," MASKED("==", "\"syn\"") "," ACCEPT;
+	char rules[2048];
+
+	(void)state;
+	assert_int_equal(check("input", "accept", accept_syn, true).count, 0);
+	snprintf(rules, sizeof(rules),
+		 "%s]}}, {\"rule\": {\"family\": \"inet\", "
+		 "\"table\": \"filter\", \"chain\": \"base\", "
+		 "\"handle\": 8, \"expr\": [%s",
+		 accept_syn, COUNTER "," DROP);
+	assert_int_equal(check("input", "accept", rules, true).count, 1);
+}
+
 static void hooks(void **state)
 {
 	(void)state;
@@ -236,9 +253,9 @@ static void iptables(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(rows),     cmocka_unit_test(rule_is_named),
-	    cmocka_unit_test(hooks),    cmocka_unit_test(jumps),
-	    cmocka_unit_test(iptables),
+	    cmocka_unit_test(rows),  cmocka_unit_test(rule_is_named),
+	    cmocka_unit_test(hooks), cmocka_unit_test(drop_at_the_end),
+	    cmocka_unit_test(jumps), cmocka_unit_test(iptables),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

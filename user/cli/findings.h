@@ -52,7 +52,7 @@ void findings_firewall(struct findings *f);
  * prints it. loose: net.netfilter.nf_conntrack_tcp_loose. */
 void findings_nft(struct findings *f, const json_t *ruleset, bool loose);
 
-/* The same for a line of iptables-save. */
+/* The same for a line of iptables-save, without its newline. */
 void findings_iptables(struct findings *f, const char *program,
 		       const char *line, bool loose);
 

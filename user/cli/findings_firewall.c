@@ -252,6 +252,42 @@ static bool jumps_to(const json_t *rule, const json_t *chain)
 	return false;
 }
 
+/* A rule for everything that comes so far: "counter drop" */
+static bool drops_all(const json_t *rule)
+{
+	const json_t *list = json_object_get(rule, "expr"), *expression;
+	bool drops = false;
+	size_t i;
+
+	for (i = 0; i < json_array_size(list); i++) {
+		expression = json_array_get(list, i);
+		if (verdict_of(expression) == DROP)
+			drops = true;
+		else if (!json_object_get(expression, "counter") &&
+			 !json_object_get(expression, "log"))
+			return false;
+	}
+	return drops;
+}
+
+/* Is what no rule of a chain accepts dropped, by policy or at its end? */
+static bool chain_drops(const json_t *objects, const json_t *chain)
+{
+	const json_t *rule;
+	size_t i;
+
+	if (!strcmp(member(chain, "policy"), "drop"))
+		return true;
+	for (i = 0; i < json_array_size(objects); i++) {
+		rule = json_object_get(json_array_get(objects, i), "rule");
+		if (rule && drops_all(rule) &&
+		    same_chain(chain, member(chain, "name"), rule,
+			       member(rule, "chain")))
+			return true;
+	}
+	return false;
+}
+
 /* Nftables has chains jump 16 deep at the most. */
 #define JUMPS_MAX 16
 
@@ -314,11 +350,11 @@ static void rule_check(struct findings *f, const json_t *objects,
 		    "not see: those that XDP accepts%s",
 		    name,
 		    loose ? "; let it pass the listed ports" : LOOSE_HINT);
-	else if (!strcmp(member(chain, "policy"), "drop"))
+	else if (chain_drops(objects, chain))
 		findings_add(
 		    f, FINDING_WARN, "firewall",
 		    "nft rule %s accepts the SYN only, and the "
-		    "chain's policy drops the data after it%s",
+		    "chain drops the data after it%s",
 		    name,
 		    loose ? "; let it accept without tcp flags" : LOOSE_HINT);
 }
@@ -374,10 +410,9 @@ void findings_iptables(struct findings *f, const char *program,
 	    !(!loose && strstr(state, "INVALID")))
 		return;
 	findings_add(f, FINDING_WARN, "firewall",
-		     "rule \"%.*s\" of %s drops connections whose SYN it did "
+		     "rule \"%s\" of %s drops connections whose SYN it did "
 		     "not see: those that XDP accepts%s",
-		     (int)strcspn(line, "\n"), line, program,
-		     loose ? "" : LOOSE_HINT);
+		     line, program, loose ? "" : LOOSE_HINT);
 }
 
 /* ------------------------------------------------------- asking the system */
@@ -464,7 +499,8 @@ static void iptables_check(struct findings *f, char *program, bool loose)
 	text = program_output(argv, &missing);
 	for (line = text; line && *line; line = next) {
 		next = line + strcspn(line, "\n");
-		next += *next == '\n';
+		if (*next)
+			*next++ = '\0';
 		findings_iptables(f, program, line, loose);
 	}
 	free(text);

@@ -3,13 +3,16 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdbool.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cap-ng.h>
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
+#include <linux/capability.h>
 
 #include "cli/probe.h"
 #include "common/sysctl.h"
@@ -29,14 +32,24 @@ static enum probe_answer tried(int fd_or_error)
 	return errno == EPERM || errno == EACCES ? PROBE_UNKNOWN : PROBE_NO;
 }
 
+/* Without rights every load fails, which libbpf takes for a no. */
+static bool may_load(void)
+{
+	return !capng_get_caps_process() &&
+	       capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_ADMIN) &&
+	       (capng_have_capability(CAPNG_EFFECTIVE, CAP_BPF) ||
+		capng_have_capability(CAPNG_EFFECTIVE, CAP_SYS_ADMIN));
+}
+
 static enum probe_answer program(enum bpf_prog_type type)
 {
+	if (!may_load())
+		return PROBE_UNKNOWN;
 	return answer(libbpf_probe_bpf_prog_type(type, NULL));
 }
 
 static enum probe_answer helper(enum bpf_prog_type type, enum bpf_func_id id)
 {
-	/* Without rights every load fails, which libbpf takes for a no. */
 	if (program(type) != PROBE_YES)
 		return PROBE_UNKNOWN;
 	return answer(libbpf_probe_bpf_helper(type, id, NULL));
@@ -44,6 +57,8 @@ static enum probe_answer helper(enum bpf_prog_type type, enum bpf_func_id id)
 
 static enum probe_answer map(enum bpf_map_type type)
 {
+	if (!may_load())
+		return PROBE_UNKNOWN;
 	return answer(libbpf_probe_bpf_map_type(type, NULL));
 }
 
