@@ -75,3 +75,8 @@ bench-packet: $(BENCH_DIR)/packet $(BUILD)/handfast.bpf.o $(bench_selftests)
 
 $(BENCH_DIR)/client: $(call bench_obj,tests/bench/client.c tests/bench/progress.c)
 	$(CC) $(LDFLAGS) -o $@ $^ -lm
+
+# --------------------------------------- floods, clients, rates: the bench
+
+$(BENCH_DIR)/server: $(call bench_obj,tests/bench/server.c) $(BUILD)/libhandfast.a
+	$(CC) $(LDFLAGS) -pthread -o $@ $^
