@@ -72,7 +72,8 @@ install-system:
 		$(DESTDIR)$(SYSUSERSDIR)/handfast.conf
 	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" = 0 ]; then \
 		ldconfig; \
-		systemd-sysusers handfast.conf 2>/dev/null || \
+		systemd-sysusers $(SYSUSERSDIR)/handfast.conf \
+			2>/dev/null || \
 			getent group handfast >/dev/null || \
 			groupadd -r handfast; \
 		[ ! -d /run/systemd/system ] || systemctl daemon-reload; \
