@@ -21,7 +21,11 @@ TEST_TOOLS = $(addprefix $(BUILD)/tests/tools/, server client rawtcp flood \
 	garbage ready)
 tool_sources = $(patsubst %,tests/tools/%.c,$(1))
 
-test-tools: $(TEST_TOOLS)
+test-tools: $(TEST_TOOLS) $(BUILD)/tests/tools/pass.bpf.o
+
+$(BUILD)/tests/tools/%.bpf.o: tests/tools/%.bpf.c
+	@mkdir -p $(@D)
+	$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
 $(BUILD)/tests/tools/server: \
 	$(call tool_sources,server server_conn server_show) \
@@ -65,7 +69,8 @@ check-e2e: all test-tools
 
 LINT_SOURCES = $(wildcard user/*/*.[ch] bpf/*.[ch] include/*.h \
 	include/handfast/*.h tests/*/*.[ch])
-LINT_TIDY = $(wildcard user/*/*.c tests/tools/*.c)
+LINT_TIDY = $(wildcard user/*/*.c) \
+	$(filter-out %.bpf.c,$(wildcard tests/tools/*.c))
 
 lint: lint-format lint-tidy lint-cppcheck
 

@@ -153,16 +153,15 @@ finish()
 		wait_for 10 "end of all listeners" no_listeners
 		wait_for 10 "return of the daemon's descriptors" \
 			daemon_fds_back
-	fi
-	for dev in ${ATTACHED[@]+"${ATTACHED[@]}"}; do
-		handfast detach "$dev"
-	done
-	check_xdp_gone ${ATTACHED[@]+"${ATTACHED[@]}"}
-	if [ -n "${PIDS[daemon]:-}" ]; then
 		stop daemon || code=$?
 		[ $code = 0 ] || fail "the daemon ended with $code"
 		[ ! -e "$SOCKET" ] || fail "the control socket is still there"
 	fi
+	# The last one, where no daemon runs, takes the pins away.
+	for dev in ${ATTACHED[@]+"${ATTACHED[@]}"}; do
+		handfast detach "$dev"
+	done
+	check_xdp_gone ${ATTACHED[@]+"${ATTACHED[@]}"}
 	[ ! -e "$BPFFS" ] || fail "pins are left: $(ls "$BPFFS")"
 	no_sanitizer_output
 	FINISHED=1
@@ -208,6 +207,7 @@ sweep()
 		ip netns del "$ns" || true
 	done
 	rm -rf "$BPFFS"
+	rm -f /run/lock/handfast-*"handfast-test-$ID"*
 	rm -rf "$DIR"
 }
 

@@ -97,15 +97,14 @@ start_handfast()
 		attach "$dev" "${mode[@]}"
 	done
 	start_daemon ${DAEMON_ARGS[@]+"${DAEMON_ARGS[@]}"}
-	wait_for 10 "ring for every queue" workers_ready "$#"
+	wait_for 10 "ring for every queue" healthy
 	DAEMON_FDS=$(daemon_fds)
 }
 
-# Every attached interface has its AF_XDP sockets in the map.
-workers_ready()
+# The daemon runs, and every attached interface has its rings.
+healthy()
 {
-	[ "$(bpftool -j map dump pinned "$BPFFS/xsks" 2>/dev/null |
-		grep -o '"key"' | wc -l)" -ge "$1" ]
+	handfast status
 }
 
 # server NAME [OPTION...]: waits until it listens.

@@ -29,15 +29,21 @@ mac_of()
 	ip -n "$1" -o link show "$2" | sed 's/.*link\/ether \([^ ]*\).*/\1/'
 }
 
-# Packets that are redirected or sent by XDP reach a veth only where its peer
-# runs NAPI: GRO has to be on before the links go up. And XDP would see
-# partial checksums, did the sending peer offload them.
+# Frames that XDP_TX sends to a veth are seen at once only where that end has an
+# XDP program too and runs NAPI (GRO, on before the links go up). And XDP would
+# see partial checksums, did the sending end offload them.
 link_up()
 {
 	local ns=$1 dev=$2 mtu=$3
 	nsenter --net="/run/netns/$ns" ethtool -K "$dev" gro on tx off \
 		>/dev/null 2>&1
 	ip -n "$ns" link set "$dev" mtu "$mtu" up
+}
+
+let_all_pass()
+{
+	nsenter --net="/run/netns/$1" ip link set "$2" xdp \
+		obj "$TOOLS/pass.bpf.o" sec xdp.frags
 }
 
 link_is_up()
@@ -54,7 +60,7 @@ make_namespace()
 		net.ipv6.conf.default.router_solicitations=0
 }
 
-# make_link NS1 DEV1 NS2 DEV2 QUEUES MTU
+# make_link NS1 DEV1 NS2 DEV2 QUEUES MTU: the second end is the front end's
 make_link()
 {
 	local queues="numrxqueues $5 numtxqueues $5"
@@ -63,6 +69,7 @@ make_link()
 		peer name "$4" netns "$3" $queues
 	link_up "$1" "$2" "$6"
 	link_up "$3" "$4" "$6"
+	let_all_pass "$1" "$2"
 }
 
 # sandbox [--queues N] [--mtu N] [--attacker]

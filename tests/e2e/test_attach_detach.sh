@@ -26,5 +26,5 @@ wait_end load 20 || fail "clients failed: $(cat "$DIR/load.log")"
 stop kept || fail "established connections: $(cat "$DIR/kept.log")"
 equal "connections that went on" "$(value ok "$DIR/kept.log")" 16
 # Rings of the interface come and go.
-wait_for 5 "ring for every queue" workers_ready 1
+wait_for 5 "ring for every queue" healthy
 finish

@@ -53,7 +53,7 @@ refuses 'key-epoch|number|seconds' "${daemon[@]}" --key-epoch soon; code 2
 refuses 'synack-budget|number' "${daemon[@]}" --synack-budget -3; code 2
 refuses 'group|nosuchgroup' "${daemon[@]}" --socket "$SOCKET" \
 	--group nosuchgroup
-refuses 'nosuchdir|socket' "${daemon[@]}" --socket "$DIR/nosuchdir/a.sock"
+refuses 'proc|socket' "${daemon[@]}" --socket /proc/a.sock
 relay=(in_front timeout 5 "$BUILD/handfast-relay")
 refuses 'listen' "${relay[@]}" --upstream 127.0.0.1:80; code 2
 refuses 'upstream' "${relay[@]}" --listen 0.0.0.0:80; code 2

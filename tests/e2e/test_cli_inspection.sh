@@ -16,9 +16,11 @@ raw $FRONT4,8080 'send S linux; expect SA'
 
 shows() # PATTERN COMMAND...
 {
-	handfast "${@:2}" >"$DIR/shown" || fail "handfast ${*:2} failed"
-	grep -qE -- "$1" "$DIR/shown" ||
-		fail "handfast ${*:2} does not show '$1': $(cat "$DIR/shown")"
+	local pattern=$1
+	shift
+	handfast "$@" >"$DIR/shown" || fail "handfast $* failed"
+	grep -qE -- "$pattern" "$DIR/shown" ||
+		fail "handfast $* does not show '$pattern': $(cat "$DIR/shown")"
 }
 look()
 {

@@ -10,11 +10,6 @@ start_handfast f0 f1
 needs_handfast
 server auto --port 8080
 server always --port 8081 --cookies always
-for port in 8080 8081; do
-	in_attacker "$TOOLS/flood" -f ack -i a0 -d $FLOODED4,$port \
-		-m "$FLOODED_MAC" -r 20000 -n 20000 -t 3
-done
-equal "valid cookies" "$(stat_of redirect_cookie)" 0
 raw $FRONT4,8081 <<'END'
 print one that is right
 send S linux
@@ -32,6 +27,12 @@ recv 10
 send FA
 recv eof
 END
+equal "children" "$(daemon_stat children)" 1
+for port in 8080 8081; do
+	in_attacker "$TOOLS/flood" -f ack -i a0 -d $FLOODED4,$port \
+		-m "$FLOODED_MAC" -r 20000 -n 20000 -t 3
+done
+equal "valid cookies" "$(stat_of redirect_cookie)" 1
 equal "children" "$(daemon_stat children)" 1
 stop_server auto
 stop_server always

@@ -13,7 +13,7 @@ server echo --port 8080
 client -n 10 $FRONT4 8080
 equal "connections of the kernel's listener" "$(nstat "$FRONT" PassiveOpens)" 10
 attach f0
-wait_for 5 "ring for every queue" workers_ready 1
+wait_for 5 "ring for every queue" healthy
 client -n 20 $FRONT4 8080
 equal "children" "$(daemon_stat children)" 20
 stop_server echo

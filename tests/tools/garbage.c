@@ -162,10 +162,10 @@ static void try_options(int tcp, int channel)
 	int fds[2] = {tcp, channel};
 
 	req.cookies = 99;
-	try_packet("cookies 99", &req, sizeof(req), fds, 2, EINVAL);
+	try_packet("cookies 99", &req, sizeof(req), fds, 2, EPROTO);
 	req = good_request(HF_CTL_LISTEN);
 	req.overflow = 99;
-	try_packet("overflow 99", &req, sizeof(req), fds, 2, EINVAL);
+	try_packet("overflow 99", &req, sizeof(req), fds, 2, EPROTO);
 }
 
 static void try_descriptors(void)

@@ -90,11 +90,9 @@ static void show_tcp_info(int fd)
 	    TCPI_OPT_TIMESTAMPS | TCPI_OPT_SACK | TCPI_OPT_WSCALE;
 
 	getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len);
-	printf(" state=%d options=%u snd_wscale=%d rcv_wscale=%d snd_mss=%u "
-	       "advmss=%u",
+	printf(" state=%d options=%u snd_wscale=%d rcv_wscale=%d snd_mss=%u",
 	       info.tcpi_state, info.tcpi_options & agreed,
-	       info.tcpi_snd_wscale, info.tcpi_rcv_wscale, info.tcpi_snd_mss,
-	       info.tcpi_advmss);
+	       info.tcpi_snd_wscale, info.tcpi_rcv_wscale, info.tcpi_snd_mss);
 }
 
 static void show_name(int fd, const char *label,
