@@ -25,9 +25,10 @@
 
 enum hf_ctl_type {
 	/* Application: listen. Descriptors: the bound socket, the channel's
-	 * writing end. One connection carries one listener and is its life:
-	 * closing it ends the listener. Sent again on the same connection, with
-	 * the same socket (by SO_COOKIE), only backlog and options change. */
+	 * writing end, its page. One connection carries one listener and is its
+	 * life: closing it ends the listener. Sent again on the same
+	 * connection, with the same socket (by SO_COOKIE), only backlog and
+	 * options change. */
 	HF_CTL_LISTEN = 1,
 	/* CLI (root or the daemon's own uid): an interface was attached, or
 	 * is about to be detached. The daemon opens rings for it, or closes
@@ -49,14 +50,45 @@ struct hf_ctl_request {
 	__u32 pad;
 };
 
-#define HF_CTL_DEFAULT 0xffffffffU /* overflow: as tcp_abort_on_overflow says  \
-				    */
+#define HF_CTL_DEFAULT                                                         \
+	0xffffffffU /* overflow: as tcp_abort_on_overflow says                 \
+		     */
 
 struct hf_ctl_reply {
 	__u32 version;
 	__s32 error;    /* 0 or an errno value */
 	char text[248]; /* what failed and what to do; NUL-terminated */
 };
+
+/*
+ * Whoever writes to the channel holds a copy of the connection's descriptor
+ * until sendmsg(2) has returned. An application that closes its own copy
+ * before that would not close the connection: no FIN, and epoll(7) would go
+ * on reporting it. So a message has the number of its writer and a ticket,
+ * and hf_accept() returns when released[writer], in a page that all share,
+ * has reached the ticket: usually it has before the message is read.
+ *
+ * The page is a sealed memfd, the third descriptor of LISTEN.
+ */
+enum hf_writer {
+	HF_WRITER_NONE, /* nothing to wait for */
+	HF_WRITER_DAEMON,
+	HF_WRITER_LIBRARY,
+	HF_WRITERS,
+};
+
+struct hf_channel_page {
+	__u32 released[HF_WRITERS]; /* modulo 2^32 */
+};
+
+/* Has the writer closed its copy? */
+static inline int hf_channel_is_released(const struct hf_channel_page *page,
+					 __u32 writer, __u32 ticket)
+{
+	return (__s32)(__atomic_load_n(
+			   &page->released[writer], __ATOMIC_ACQUIRE) -
+		       ticket) >= 0;
+}
 
 /* One connection: the payload that goes with its descriptor. */
 struct hf_child_msg {
@@ -71,7 +103,9 @@ struct hf_child_msg {
 	 * SO_LINGER on with no time, and tell here what it was.
 	 */
 	__s32 linger; /* 0: leave it, -1: switch it off, n: on, n seconds */
+	__u32 writer; /* enum hf_writer */
+	__u32 ticket;
 };
-_Static_assert(sizeof(struct hf_child_msg) == 32, "hf_child_msg");
+_Static_assert(sizeof(struct hf_child_msg) == 40, "hf_child_msg");
 
 #endif

@@ -9,11 +9,14 @@
  * kernel's listener too, which belongs to the same queue.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -25,6 +28,40 @@ union fd_control {
 	char buf[CMSG_SPACE(sizeof(int))];
 	struct cmsghdr align;
 };
+
+/*
+ * Tickets go on where the page stands: messages of a daemon that died have
+ * larger ones than it could confirm, but all of its copies are closed.
+ */
+#define TICKETS_LOST 0x10000U
+
+int acceptq_page_open(struct listener *l, int fd)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+	struct stat st;
+	void *mem;
+
+	/* A page that can be cut off would kill the daemon with SIGBUS. */
+	if (seals < 0 || !(seals & F_SEAL_SHRINK) || fstat(fd, &st) ||
+	    st.st_size < (off_t)sizeof(*l->page))
+		return -EPROTO;
+	mem = mmap(
+	    NULL, sizeof(*l->page), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (mem == MAP_FAILED)
+		return -EPROTO;
+	l->page = mem;
+	l->ticket = l->page->released[HF_WRITER_DAEMON] + TICKETS_LOST;
+	__atomic_store_n(
+	    &l->page->released[HF_WRITER_DAEMON], l->ticket, __ATOMIC_RELEASE);
+	return 0;
+}
+
+void acceptq_page_close(struct listener *l)
+{
+	if (l->page)
+		munmap(l->page, sizeof(*l->page));
+	l->page = NULL;
+}
 
 static void message_fill(struct mmsghdr *m, struct iovec *iov,
 			 union fd_control *control, struct waiting *child)
@@ -55,15 +92,24 @@ static int flush_some(struct listener *l)
 	uint32_t n = l->count < PUSH_BATCH ? l->count : PUSH_BATCH;
 	int sent;
 
-	for (uint32_t i = 0; i < n; i++)
-		message_fill(&messages[i], &iov[i], &control[i],
-			     &l->queue[(l->first + i) % l->capacity]);
+	for (uint32_t i = 0; i < n; i++) {
+		struct waiting *child = &l->queue[(l->first + i) % l->capacity];
+
+		child->msg.writer = l->page ? HF_WRITER_DAEMON : HF_WRITER_NONE;
+		child->msg.ticket = l->ticket + i + 1;
+		message_fill(&messages[i], &iov[i], &control[i], child);
+	}
 	sent =
 	    sendmmsg(l->channel_fd, messages, n, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (sent < 0)
 		return -errno;
 	for (int i = 0; i < sent; i++)
 		close(l->queue[(l->first + (uint32_t)i) % l->capacity].fd);
+	/* Now the application's copies are the only ones. */
+	l->ticket += (uint32_t)sent;
+	if (l->page)
+		__atomic_store_n(&l->page->released[HF_WRITER_DAEMON],
+				 l->ticket, __ATOMIC_RELEASE);
 	l->first = (l->first + (uint32_t)sent) % l->capacity;
 	l->count -= (uint32_t)sent;
 	l->channel_counted += (uint32_t)sent;

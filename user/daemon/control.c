@@ -15,7 +15,7 @@
 #include "daemon/listener.h"
 
 #define CONNECTIONS_MAX 4096
-#define FDS_MAX 2
+#define FDS_MAX 3 /* socket, channel, the channel's page */
 
 struct connection {
 	struct source source;
@@ -45,6 +45,7 @@ static int handle_listen(struct connection *c, const struct packet *p,
 	struct listen_request request = {
 	    .bound_fd = p->fds[0],
 	    .channel_fd = p->fds[1],
+	    .page_fd = p->fd_count > 2 ? p->fds[2] : -1,
 	    .pid = c->peer.pid,
 	    .uid = c->peer.uid,
 	    .gid = c->peer.gid,

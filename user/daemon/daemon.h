@@ -115,6 +115,7 @@ int request_each(void (*visit)(const struct hf_tuple *key,
 struct listen_request {
 	int bound_fd;
 	int channel_fd;
+	int page_fd; /* of the channel, -1: none */
 	pid_t pid;
 	uid_t uid;
 	gid_t gid;

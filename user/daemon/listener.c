@@ -468,13 +468,19 @@ int listener_open(const struct listen_request *request,
 	pthread_mutex_init(&l->mutex, NULL);
 	l->bound_fd = fcntl(request->bound_fd, F_DUPFD_CLOEXEC, 0);
 	l->channel_fd = fcntl(request->channel_fd, F_DUPFD_CLOEXEC, 0);
-	err = l->bound_fd < 0 || l->channel_fd < 0
-		  ? REFUSE(errno, "no descriptors left")
-		  : listener_enter(l, request, text, size);
+	if (l->bound_fd < 0 || l->channel_fd < 0)
+		err = REFUSE(errno, "no descriptors left");
+	if (!err && request->page_fd >= 0 &&
+	    acceptq_page_open(l, request->page_fd))
+		err = REFUSE(EPROTO, "the channel's page is not a sealed "
+				     "memfd");
+	if (!err)
+		err = listener_enter(l, request, text, size);
 	if (!err) {
 		*listener = l;
 		return 0;
 	}
+	acceptq_page_close(l);
 	if (l->bound_fd >= 0)
 		close(l->bound_fd);
 	if (l->channel_fd >= 0)
@@ -561,6 +567,7 @@ void listener_close(struct listener *l)
 	__atomic_store_n(
 	    (int *)&l->mem->state, HF_LISTENER_FREE, __ATOMIC_RELEASE);
 	source_remove(l->channel_fd);
+	acceptq_page_close(l);
 	close(l->channel_fd);
 	close(l->bound_fd);
 	free(l->queue);

@@ -25,11 +25,13 @@ struct listener {
 
 	struct source source; /* channel: room again, or hung up */
 	int channel_fd;
-	pthread_mutex_t mutex; /* of what follows */
-	struct waiting *queue; /* a ring: first, count of capacity */
+	struct hf_channel_page *page; /* NULL: the application passed none */
+	pthread_mutex_t mutex;        /* of what follows */
+	struct waiting *queue;        /* a ring: first, count of capacity */
 	uint32_t first;
 	uint32_t count;
 	uint32_t capacity;
+	uint32_t ticket; /* of the last message */
 	/* Connections in the channel that acceptq_len includes. */
 	uint32_t channel_counted;
 	bool closed; /* the application is gone, the main loop will close it */
@@ -57,6 +59,9 @@ void acceptq_flush(struct listener *l);
 void acceptq_refresh(struct listener *l);
 /* Resets what waits. */
 void acceptq_reset(struct listener *l);
+/* Maps the page that the application passed. 0, or -EPROTO: no such page. */
+int acceptq_page_open(struct listener *l, int fd);
+void acceptq_page_close(struct listener *l);
 /* Bytes that one message takes of a socket's send buffer, or -errno. */
 int acceptq_measure(size_t *truesize);
 

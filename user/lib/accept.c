@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * hf_accept() reads one message of the channel: the kernel's own blocking,
- * timeouts, signals and wake-ups of a socket are accept(2)'s. It touches no
- * state of the library, so that it works in forked children, after exec and
- * in any thread.
+ * timeouts, signals and wake-ups of a socket are accept(2)'s. Of the library's
+ * state it reads only the channel's page, without a lock, so that it works in
+ * forked children, after exec and in any thread.
  *
  * One thing differs: recvmsg(2) without a free descriptor drops the one that
  * comes with the message, where accept(2) leaves the connection in the queue.
@@ -22,6 +22,7 @@
 
 #include "handfast.h"
 #include "handfast/control.h"
+#include "lib/lib.h"
 
 #define BATCH_MAX 64
 /* Near: a batch and what other threads open meanwhile. */
@@ -198,6 +199,7 @@ int hf_accept(int fd, struct sockaddr *addr, socklen_t *addrlen, int flags)
 	child = accept_one(fd, &slot, flags, 0);
 	if (child < 0)
 		return fail(child);
+	hf_page_wait(fd, &slot.msg);
 	if (addr) {
 		size = peer_size(&slot.msg);
 		memcpy(addr, &slot.msg.peer, size < *addrlen ? size : *addrlen);
@@ -227,6 +229,7 @@ static int batch_careful(int fd, struct hf_accepted *out, int n, int flags)
 		child = accept_one(fd, &slot, flags, i ? MSG_DONTWAIT : 0);
 		if (child < 0)
 			return i ? i : child;
+		hf_page_wait(fd, &slot.msg);
 		accepted_fill(&out[i], child, &slot.msg);
 	}
 	return n;
@@ -251,6 +254,8 @@ static int batch_receive(int fd, struct hf_accepted *out, int n, int flags)
 		else if (err == -EAGAIN)
 			err = child;
 	}
+	for (i = 0; i < n; i++)
+		hf_page_wait(fd, &slots[i].msg);
 	return filled ? filled : err;
 }
 

@@ -87,10 +87,28 @@ int hf_channel_open(struct listener *l)
 		close(pair[1]);
 		return err;
 	}
+	l->page_fd = hf_page_open(st.st_ino, &l->page);
+	if (l->page_fd < 0) {
+		err = l->page_fd;
+		close(pair[0]);
+		close(pair[1]);
+		return err;
+	}
 	l->read_fd = pair[0];
 	l->read_inode = st.st_ino;
 	l->write_fd = pair[1];
 	return 0;
+}
+
+void hf_channel_close(struct listener *l)
+{
+	if (l->write_fd >= 0)
+		close(l->write_fd);
+	l->write_fd = -1;
+	if (l->page)
+		hf_page_close(l->page, l->page_fd);
+	l->page = NULL;
+	l->page_fd = -1;
 }
 
 void hf_channel_resize(struct listener *l, int backlog)
@@ -159,9 +177,12 @@ int hf_channel_push(struct listener *l)
 	union control controls[HF_LIB_BATCH];
 	int i, n;
 
-	for (i = 0; i < (int)l->n_pending; i++)
+	for (i = 0; i < (int)l->n_pending; i++) {
+		l->pending[i].msg.writer = HF_WRITER_LIBRARY;
+		l->pending[i].msg.ticket = l->ticket + i + 1;
 		message_build(
 		    &msgs[i].msg_hdr, &iovs[i], &controls[i], &l->pending[i]);
+	}
 	n = sendmmsg(
 	    l->write_fd, msgs, l->n_pending, MSG_DONTWAIT | MSG_NOSIGNAL);
 	/*
@@ -173,6 +194,9 @@ int hf_channel_push(struct listener *l)
 		return errno == EPIPE || errno == ECONNRESET ? -EPIPE : 0;
 	for (i = 0; i < n; i++)
 		close(l->pending[i].fd);
+	l->ticket += n;
+	__atomic_store_n(
+	    &l->page->released[HF_WRITER_LIBRARY], l->ticket, __ATOMIC_RELEASE);
 	l->n_pending -= n;
 	memmove(
 	    l->pending, l->pending + n, l->n_pending * sizeof(l->pending[0]));

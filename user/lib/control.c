@@ -135,7 +135,7 @@ static const char *connect_advice(int err)
 
 static int request_send(struct listener *l)
 {
-	int fds[2] = {l->bound_fd, l->write_fd};
+	int fds[3] = {l->bound_fd, l->write_fd, l->page_fd};
 	union {
 		struct cmsghdr align;
 		char buf[CMSG_SPACE(sizeof(fds))];

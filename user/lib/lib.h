@@ -7,6 +7,7 @@
  *                control.c   the connection to the daemon, registering again
  *                kernel.c    accepts from the kernel's listener
  *                channel.c   the socketpair that carries the connections
+ *                page.c      the page that says who has let go of them
  *   hf_accept()  accept.c    reads the channel; touches nothing of the above
  *
  * Everything in struct listener is changed under hf_lib.mutex. The thread
@@ -62,6 +63,9 @@ struct listener {
 	/* Our copies: the channel's other end and the bound socket. */
 	int write_fd;
 	int bound_fd;
+	int page_fd;
+	struct hf_channel_page *page;
+	uint32_t ticket; /* of the last message that the thread wrote */
 
 	int control_fd;
 	enum control_state state;
@@ -140,6 +144,20 @@ void hf_kernel_unwatch(struct listener *l);
 void hf_kernel_event(struct listener *l, uint64_t now);
 uint64_t hf_kernel_timer(struct listener *l, uint64_t now);
 
+/* ----------------------------------------------------------------- page.c */
+
+/* Makes the page of the channel whose reading end has this inode. Returns
+ * the memfd or -errno. Locked. */
+int hf_page_open(uint64_t inode, struct hf_channel_page **page);
+/* The channel is gone: nobody will wait for its messages. Locked. */
+void hf_page_close(struct hf_channel_page *page, int fd);
+/*
+ * Waits until the writer of a message has let go of its connection. Any
+ * thread, any process: where the page is not known (after exec) it waits for
+ * the time that this takes at the most, usually.
+ */
+void hf_page_wait(int read_fd, const struct hf_child_msg *msg);
+
 /* -------------------------------------------------------------- channel.c */
 
 /* Makes the channel of a new listener. 0 or -errno. */
@@ -153,6 +171,8 @@ uint32_t hf_channel_room(const struct listener *l);
  * -EPIPE: the application's end is closed or shut down.
  */
 int hf_channel_push(struct listener *l);
+/* Closes the thread's part of it. */
+void hf_channel_close(struct listener *l);
 /* Is the application's end closed, by everybody? */
 bool hf_channel_hung_up(const struct listener *l);
 

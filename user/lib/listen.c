@@ -146,8 +146,7 @@ void hf_listener_drop(struct listener *l)
 	hf_kernel_unwatch(l);
 	if (l->write_fd >= 0) {
 		hf_thread_unwatch(l->write_fd);
-		close(l->write_fd);
-		l->write_fd = -1;
+		hf_channel_close(l);
 	}
 	if (l->bound_fd >= 0) {
 		close(l->bound_fd);
@@ -189,6 +188,7 @@ static struct listener *listener_new(uint64_t cookie, const char *path)
 	l->cookie = cookie;
 	strcpy(l->path, path);
 	l->read_fd = l->write_fd = l->bound_fd = l->control_fd = -1;
+	l->page_fd = -1;
 	l->backoff_ns = HF_BACKOFF_FIRST_NS;
 	LIST_INSERT_HEAD(&hf_lib.listeners, l, link);
 	return l;

@@ -174,6 +174,8 @@ static void child_forget(struct listener *l)
 		close(l->control_fd);
 	if (l->write_fd >= 0)
 		close(l->write_fd);
+	if (l->page_fd >= 0)
+		close(l->page_fd);
 	if (l->bound_fd >= 0)
 		close(l->bound_fd);
 	free(l);
