@@ -30,7 +30,7 @@ __noinline __u64 flow_hash(const struct hf_tuple *t, bool ipv6)
 /* tcp_clock_ms() with the flow's own offset (secure_tcp_ts_off()). */
 static __always_inline __u32 flow_tsval(__u64 now, __u32 ts_off)
 {
-	return (__u32)(now / NSEC_PER_MSEC) + ts_off;
+	return (__u32)hf_ns_to_ms(now) + ts_off;
 }
 
 /*
