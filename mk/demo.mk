@@ -10,7 +10,10 @@ $(BUILD)/demo/watch: $(WATCH_OBJ)
 
 .PHONY: demo
 demo: deps
+	@mkdir -p $(BUILD)
+	@echo "demo: building"
 	@$(MAKE) --no-print-directory all $(BUILD)/demo/watch \
-		$(BENCH_DIR)/synflood $(BENCH_DIR)/client >$(BUILD)/demo.log 2>&1 \
+		$(BENCH_DIR)/synflood $(BENCH_DIR)/client \
+		$(BUILD)/tests/tools/pass.bpf.o >$(BUILD)/demo.log 2>&1 \
 		|| { tail -n 20 $(BUILD)/demo.log; exit 1; }
 	@BUILD=$(BUILD) demo/demo.sh

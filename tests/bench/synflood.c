@@ -5,6 +5,7 @@
  * leave the machine. Up to some rate they are triggered by writes to a TAP
  * device, above it by BPF_PROG_TEST_RUN with live frames.
  */
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <getopt.h>
@@ -292,16 +293,57 @@ static int run(struct flood_skel *skel, const struct flood_plan *plan,
 	return err || (p->sent && !p->delivered) ? -1 : 0;
 }
 
+/*
+ * The program on the outgoing device: in the place of one that `ip link set
+ * xdp` put there, which comes back afterwards, or by a link of our own.
+ */
+struct outlet {
+	struct bpf_link *link;
+	int before_fd; /* -1: none */
+};
+
+static int outlet_open(struct outlet *out, struct flood_skel *skel,
+		       const struct flood_options *opt)
+{
+	__u32 id = 0;
+	int err;
+
+	out->before_fd = -1;
+	if (!bpf_xdp_query_id(opt->ifindex, XDP_FLAGS_DRV_MODE, &id) && id)
+		out->before_fd = bpf_prog_get_fd_by_id(id);
+	if (out->before_fd < 0) {
+		out->link = attach(skel, opt->ifindex, opt->dev);
+		return out->link ? 0 : -1;
+	}
+	err = bpf_xdp_attach(opt->ifindex, bpf_program__fd(skel->progs.flood),
+			     XDP_FLAGS_DRV_MODE, NULL);
+	if (err)
+		fprintf(stderr,
+			"synflood: XDP on %s: %s (its program is attached by "
+			"a link)\n",
+			opt->dev, strerror(-err));
+	return err;
+}
+
+static void outlet_close(struct outlet *out, const struct flood_options *opt)
+{
+	bpf_link__destroy(out->link);
+	if (out->before_fd < 0)
+		return;
+	bpf_xdp_attach(opt->ifindex, out->before_fd, XDP_FLAGS_DRV_MODE, NULL);
+	close(out->before_fd);
+}
+
 static int flood(struct flood_skel *skel, const struct flood_plan *plan,
 		 const struct flood_options *opt)
 {
 	bool with_tap = opt->rate > 0 && opt->rate <= FLOOD_TAP_RATE_MAX;
-	struct bpf_link *out, *tap = NULL;
 	int tap_fd = -1, tap_ifindex = 0;
+	struct bpf_link *tap = NULL;
+	struct outlet out = {};
 	int err = -1;
 
-	out = attach(skel, opt->ifindex, opt->dev);
-	if (!out)
+	if (outlet_open(&out, skel, opt))
 		return -1;
 	if (with_tap) {
 		tap_fd = flood_tap_open(&tap_ifindex);
@@ -314,7 +356,7 @@ static int flood(struct flood_skel *skel, const struct flood_plan *plan,
 	if (tap || !with_tap)
 		err = run(skel, plan, opt, tap_fd);
 	bpf_link__destroy(tap);
-	bpf_link__destroy(out);
+	outlet_close(&out, opt);
 	if (tap_fd >= 0)
 		close(tap_fd);
 	return err;
