@@ -9,3 +9,13 @@ UNIT_TESTS += $(HEADER_TESTS)
 PARSE_TEST = $(BUILD)/tests/unit/test_parse
 UNIT_TESTS += $(PARSE_TEST)
 $(PARSE_TEST): tests/tools/frame.c
+
+# ------------------------------------------------------------- BPF programs
+
+XDP_TESTS = $(addprefix $(BUILD)/tests/bpf/,test_syn)
+BPF_TESTS += $(XDP_TESTS)
+$(XDP_TESTS): $(addprefix tests/bpf/,env.c world.c scene.c reference.c) \
+	tests/tools/frame.c $(wildcard tests/bpf/*.h tests/tools/frame.h \
+	include/handfast/*.h) $(BUILD)/handfast.skel.h
+# Rows of a table leave out what does not matter.
+$(XDP_TESTS): TEST_CFLAGS += -Wno-missing-field-initializers
