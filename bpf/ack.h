@@ -267,9 +267,9 @@ __noinline int cookie_check(const struct hf_tuple *t, bool ipv6,
 
 	if (!t || !ack || !cookie || !c || !k)
 		return 0;
-	return hf_cookie_check(
-	    t, ipv6, k, ack->irs, ack->iss, ack->tstamp, ack->tsecr, ack->now,
-	    (__u32)hf_ns_to_ms(2 * c->key_epoch_ns), cookie);
+	return hf_cookie_check(t, ipv6, k, ack->irs, ack->iss, ack->tstamp,
+			       ack->tsecr, ack->now,
+			       (__u32)hf_ns_to_ms(2 * c->key_epoch_ns), cookie);
 }
 
 static __always_inline bool cookie_is_valid(struct hf_rx *rx,

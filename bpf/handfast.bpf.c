@@ -262,19 +262,23 @@ static __always_inline void request_op(struct hf_request_op *op)
 		op->result = 0;
 }
 
+/* A look-up for each: without CAP_PERFMON, which the daemon does not have, the
+ * verifier refuses to add an index to a pointer. */
 SEC("syscall")
 int request_ops(struct hf_request_ops *ops)
 {
-	__u32 index = ops->batch;
-	struct hf_request_batch *batch =
-	    bpf_map_lookup_elem(&request_batches, &index);
+	__u32 first = ops->batch * HF_OPS_MAX;
+	__u32 count = ops->count;
 
-	if (!batch)
-		return -1;
 	for (__u32 i = 0; i < HF_OPS_MAX; i++) {
-		if (i >= batch->count)
+		__u32 index = first + i;
+		struct hf_request_op *op;
+
+		if (i >= count)
 			break;
-		request_op(&batch->op[i]);
+		op = bpf_map_lookup_elem(&request_batches, &index);
+		if (op)
+			request_op(op);
 	}
 	return 0;
 }

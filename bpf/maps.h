@@ -66,7 +66,7 @@ struct hf_scratch {
 ARRAY_MAP(scratch, struct hf_scratch, 1, BPF_MAP_TYPE_PERCPU_ARRAY, PLAIN);
 
 /* The daemon's own: what it asks request_ops for, one batch a thread. */
-ARRAY_MAP(request_batches, struct hf_request_batch, HF_BATCHES_MAX,
+ARRAY_MAP(request_batches, struct hf_request_op, HF_BATCHES_MAX *HF_OPS_MAX,
 	  BPF_MAP_TYPE_ARRAY, MMAP);
 
 /* The daemon's own: injection device to the device that it stands for. */

@@ -236,7 +236,7 @@ _Static_assert(sizeof(struct hf_request) == 136, "hf_request");
  * Requests are changed by BPF code alone. The daemon asks for a change with
  * the `request_ops` program (type syscall, BPF_PROG_TEST_RUN): it carries out
  * a batch of these, which stands in request_batches, a mmapable array that
- * only the daemon has. Its context names the element, one a thread.
+ * only the daemon has: HF_OPS_MAX places a thread.
  */
 enum hf_op {
 	HF_OP_GET,    /* read the request */
@@ -257,14 +257,9 @@ struct hf_request_op {
 #define HF_OPS_MAX 64U
 #define HF_BATCHES_MAX 129U /* worker threads and the main one */
 
-struct hf_request_batch {
-	__u32 count; /* at most HF_OPS_MAX */
-	__u32 pad;
-	struct hf_request_op op[HF_OPS_MAX];
-};
-
 struct hf_request_ops {
-	__u32 batch; /* index in request_batches */
+	__u32 batch; /* its ops begin at batch * HF_OPS_MAX */
+	__u32 count; /* at most HF_OPS_MAX */
 };
 
 /* --------------------------------------------------------------- devices */

@@ -57,7 +57,7 @@ struct daemon {
 	struct hf_port *port_table;
 	struct hf_fills *fills;
 	struct hf_daemon_stats *stats;
-	struct hf_request_batch *batches;
+	struct hf_request_op *batches;
 
 	pthread_rwlock_t lock;
 	struct listener *listeners[HF_LISTENERS_MAX];
@@ -93,7 +93,8 @@ void source_remove(int fd);
 /* The batch of a thread: slot 0 is the main thread's. */
 struct request_batch {
 	uint32_t slot;
-	struct hf_request_batch *mem;
+	uint32_t count;
+	struct hf_request_op *op; /* HF_OPS_MAX of them */
 };
 
 int request_batch_init(struct request_batch *batch, uint32_t slot);

@@ -277,7 +277,8 @@ static int world_map(void)
 	    map_memory(maps->port_table, sizeof(*hfd.port_table), HF_PORTS);
 	hfd.fills = map_memory(maps->fills, sizeof(*hfd.fills), 1);
 	hfd.stats = map_memory(maps->daemon_stats, sizeof(*hfd.stats), 1);
-	hfd.batches = map_memory(batches, sizeof(*hfd.batches), HF_BATCHES_MAX);
+	hfd.batches = map_memory(
+	    batches, sizeof(*hfd.batches), HF_BATCHES_MAX * HF_OPS_MAX);
 	if (!hfd.listen_table || !hfd.port_table || !hfd.fills || !hfd.stats ||
 	    !hfd.batches)
 		return -errno;

@@ -14,8 +14,8 @@ int request_batch_init(struct request_batch *batch, uint32_t slot)
 	if (slot >= HF_BATCHES_MAX)
 		return -ENOSPC;
 	batch->slot = slot;
-	batch->mem = &hfd.batches[slot];
-	batch->mem->count = 0;
+	batch->op = &hfd.batches[slot * HF_OPS_MAX];
+	batch->count = 0;
 	return 0;
 }
 
@@ -25,9 +25,9 @@ struct hf_request_op *request_batch_add(struct request_batch *batch,
 {
 	struct hf_request_op *entry;
 
-	if (batch->mem->count == HF_OPS_MAX)
+	if (batch->count == HF_OPS_MAX)
 		request_batch_run(batch);
-	entry = &batch->mem->op[batch->mem->count++];
+	entry = &batch->op[batch->count++];
 	memset(entry, 0, sizeof(*entry));
 	entry->key = *key;
 	entry->op = op;
@@ -36,17 +36,18 @@ struct hf_request_op *request_batch_add(struct request_batch *batch,
 
 int request_batch_run(struct request_batch *batch)
 {
-	struct hf_request_ops ctx = {.batch = batch->slot};
+	struct hf_request_ops ctx = {
+	    .batch = batch->slot, .count = batch->count};
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = &ctx,
 		    .ctx_size_in = sizeof(ctx));
 	int err = 0;
 
-	if (!batch->mem->count)
+	if (!batch->count)
 		return 0;
 	if (bpf_prog_test_run_opts(
 		bpf_program__fd(hfd.world.skel->progs.request_ops), &opts))
 		err = -errno;
-	batch->mem->count = 0;
+	batch->count = 0;
 	return err;
 }
 

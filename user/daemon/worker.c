@@ -270,7 +270,7 @@ static void flow_decide(struct round *r, struct flow *flow, int result)
 
 static void round_read_requests(struct round *r)
 {
-	struct hf_request_batch *mem = r->w->batch.mem;
+	const struct hf_request_op *op = r->w->batch.op;
 	int results[ROUND_PACKETS];
 	int err;
 
@@ -280,8 +280,8 @@ static void round_read_requests(struct round *r)
 	if (err)
 		hf_error("cannot read requests: %s", strerror(-err));
 	for (uint32_t i = 0; i < r->flow_count; i++) {
-		results[i] = err ? err : mem->op[i].result;
-		r->flows[i].req = mem->op[i].req;
+		results[i] = err ? err : op[i].result;
+		r->flows[i].req = op[i].req;
 	}
 	for (uint32_t i = 0; i < r->flow_count; i++)
 		flow_decide(r, &r->flows[i], results[i]);
