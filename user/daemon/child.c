@@ -63,8 +63,18 @@ static int repair_queue_seq(int fd, int queue, uint32_t seq)
 	return err ? err : set_int(fd, TCP_QUEUE_SEQ, (int)seq);
 }
 
+/* The client's, or what the listener's TCP_MAXSEG bounds it to. */
+static int build_mss(const struct child_build *b)
+{
+	int bound = b->l->mem->user_mss;
+
+	return bound && bound < b->req->mss ? bound : b->req->mss;
+}
+
 /* While closed: the sequence numbers, the MSS (after connect it would be
- * ignored and the socket send 524 bytes a segment), what bind looks at. */
+ * ignored and the socket send 524 bytes a segment), what bind looks at. A
+ * child that does not scale must not choose a scale in connect: without the
+ * clamp it would go on to announce its window shifted by that. */
 static int build_closed(struct child_build *b)
 {
 	int err;
@@ -81,7 +91,9 @@ static int build_closed(struct child_build *b)
 		err =
 		    repair_queue_seq(b->fd, REPAIR_QUEUE_RECV, b->req->irs + 1);
 	if (!err)
-		err = set_int(b->fd, TCP_MAXSEG, b->req->mss);
+		err = set_int(b->fd, TCP_MAXSEG, build_mss(b));
+	if (!err && b->req->rcv_wscale == HF_WSCALE_NONE)
+		err = set_int(b->fd, TCP_WINDOW_CLAMP, 65535);
 	if (!err)
 		inherit_before_bind(&b->l->inherit, b->fd);
 	return err;

@@ -31,7 +31,6 @@ static const struct {
 } options[] = {
     {SOL_SOCKET, SO_BINDTODEVICE, BEFORE, 0},
     {SOL_SOCKET, SO_MARK, BEFORE, 0},
-    {SOL_SOCKET, SO_PRIORITY, BEFORE, 0},
     {SOL_SOCKET, SO_DONTROUTE, BEFORE, 0},
     {SOL_SOCKET, SO_RCVBUF, AFTER_HALVED, 0},
     {SOL_SOCKET, SO_SNDBUF, AFTER_HALVED, 0},
@@ -168,7 +167,12 @@ void inherit_before_bind(const struct inherit *in, int fd)
 
 void inherit_after_repair(const struct inherit *in, int fd)
 {
+	const int none = 0;
+
 	inherit_set(in, fd, in->before_count, in->count);
+	/* sk_clone_lock() clears it; setting IP_TOS has just set it. */
+	if (in->count)
+		setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &none, sizeof(none));
 	if (in->reuseaddr)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &in->reuseaddr,
 			   sizeof(in->reuseaddr));
