@@ -77,7 +77,7 @@ static __always_inline int ack_wrong(struct hf_rx *rx, struct hf_request *req,
 		return VERDICT(pass_known);
 	if (rx->pkt->flags & TCP_FLAG_RST)
 		return VERDICT(drop_rst);
-	return rx_reset(rx, f->ack, HF_R_rst_wrong_ack);
+	return rx_reset(rx, HF_R_rst_wrong_ack);
 }
 
 static __always_inline int ack_out_of_window(struct hf_rx *rx,
@@ -115,7 +115,7 @@ static __always_inline int ack_overflow(struct hf_rx *rx, struct hf_listener *l,
 	}
 	if (!request_end(&rx->pkt->tuple, req, bits, false))
 		return VERDICT(drop_race);
-	return rx_reset(rx, f->ack, HF_R_rst_overflow);
+	return rx_reset(rx, HF_R_rst_overflow);
 }
 
 /* Somebody else changed it; if to ACKED, the segment belongs to the flow. */
@@ -168,7 +168,7 @@ static __always_inline int ack_check(struct hf_rx *rx, struct hf_listener *l,
 	if (flags & TCP_FLAG_SYN) {
 		if (!request_end(&rx->pkt->tuple, req, bits, false))
 			return VERDICT(drop_race);
-		return rx_reset(rx, req->iss + 1, HF_R_rst_syn_in_window);
+		return rx_reset(rx, HF_R_rst_syn_in_window);
 	}
 	if (!(flags & TCP_FLAG_ACK))
 		return VERDICT(drop_no_ack);
@@ -236,7 +236,7 @@ static __always_inline int cookie_complete(struct hf_rx *rx,
 	if (!acceptq_take(l)) {
 		LISTENER_COUNT(index, dropped);
 		if (l->overflow == HF_OVERFLOW_RST)
-			return rx_reset(rx, f.ack, HF_R_rst_overflow);
+			return rx_reset(rx, HF_R_rst_overflow);
 		return VERDICT(drop_ack_acceptq_full);
 	}
 	if (request_insert(&rx->pkt->tuple, req, l)) {

@@ -120,24 +120,6 @@ static __always_inline bool rx_has_worker(const struct hf_rx *rx)
 	       bpf_map_lookup_elem(&xsks, &slot);
 }
 
-static __always_inline __u32 *filter_find(const struct hf_tuple *t)
-{
-	struct hf_keys *k = map_one(&keys);
-	__u32 slot;
-
-	if (!k)
-		return NULL;
-	slot = filter_slot(t, k->filter);
-	return bpf_map_lookup_elem(&syn_filter, &slot);
-}
-
-static __always_inline bool filter_hit(const struct hf_tuple *t)
-{
-	__u32 *fill = filter_find(t);
-
-	return fill && *fill;
-}
-
 static __noinline int syn_receive(struct xdp_md *ctx, struct hf_pkt *pkt,
 				  struct hf_port *port)
 {

@@ -43,8 +43,7 @@ ARRAY_MAP(listener_stats, struct hf_listener_stats, HF_LISTENERS_MAX,
 	  BPF_MAP_TYPE_PERCPU_ARRAY, PLAIN);
 
 HASH_MAP(syn_table, struct hf_tuple, struct hf_request, HF_SYN_TABLE_MAX);
-/* How many requests fall on a slot: 0 proves that there is none. */
-ARRAY_MAP(syn_filter, __u32, HF_FILTER_SLOTS, BPF_MAP_TYPE_ARRAY, MMAP);
+ARRAY_MAP(syn_filter, struct hf_filter, 1, BPF_MAP_TYPE_ARRAY, MMAP);
 ARRAY_MAP(fills, struct hf_fills, 1, BPF_MAP_TYPE_ARRAY, MMAP);
 
 ARRAY_MAP(guard, struct hf_guard, 1, BPF_MAP_TYPE_PERCPU_ARRAY, PLAIN);

@@ -85,15 +85,4 @@ __noinline int reply_make(struct xdp_md *ctx, __u32 l3_off, bool ipv6,
 	return 0;
 }
 
-/* RST for a segment that acknowledges what was never sent: RFC 9293,
- * 3.10.7.3, and tcp_v4_send_reset(): its sequence number is that ACK. */
-static __always_inline void segment_rst(struct hf_segment *seg, __u32 seq,
-					__u8 ttl)
-{
-	__builtin_memset(seg, 0, sizeof(*seg));
-	seg->seq = seq;
-	seg->flags = HF_TCP_RST;
-	seg->ttl = ttl;
-}
-
 #endif

@@ -55,20 +55,39 @@ static __always_inline __u32 filter_slot(const struct hf_tuple *t, __u64 seed)
 		    ((__u64)r[0] << 32 | (r[1] + r[2])) * 0x9e3779b97f4a7c15ULL;
 	x = (x ^ seed) * 0xff51afd7ed558ccdULL;
 	x = (x ^ x >> 32) * 0xc4ceb9fe1a85ec53ULL;
-	return x >> 48 & (HF_FILTER_SLOTS - 1);
+	return x >> 46 & (HF_FILTER_SLOTS - 1);
 }
 
-static __always_inline void filter_add(const struct hf_tuple *t, int n)
+/* The word of a flow's counter; *shift: where in it. */
+static __always_inline __u32 *filter_word(const struct hf_tuple *t,
+					  __u32 *shift)
 {
+	struct hf_filter *filter = map_one(&syn_filter);
 	struct hf_keys *k = map_one(&keys);
-	__u32 slot, *fill;
+	__u32 slot;
 
-	if (!k)
-		return;
+	if (!filter || !k)
+		return NULL;
 	slot = filter_slot(t, k->filter);
-	fill = bpf_map_lookup_elem(&syn_filter, &slot);
-	if (fill)
-		__sync_fetch_and_add(fill, n);
+	*shift = (slot & 3) * 8;
+	return &filter->word[slot >> 2 & (HF_FILTER_SLOTS / 4 - 1)];
+}
+
+static __always_inline void filter_add(const struct hf_tuple *t, __u32 n)
+{
+	__u32 shift = 0;
+	__u32 *word = filter_word(t, &shift);
+
+	if (word)
+		__sync_fetch_and_add(word, n << shift);
+}
+
+static __always_inline bool filter_hit(const struct hf_tuple *t)
+{
+	__u32 shift = 0;
+	__u32 *word = filter_word(t, &shift);
+
+	return word && (*word >> shift & 0xff);
 }
 
 static __always_inline void fill_half_open(struct hf_listener *l, int n)
@@ -116,7 +135,7 @@ __noinline int request_insert(const struct hf_tuple *t,
 	filter_add(t, 1);
 	err = bpf_map_update_elem(&syn_table, t, req, BPF_NOEXIST);
 	if (err) {
-		filter_add(t, -1);
+		filter_add(t, (__u32)-1);
 		return err;
 	}
 	if (req->word.state == HF_REQUEST_ACKED)
@@ -151,7 +170,7 @@ __noinline int request_end(const struct hf_tuple *t, struct hf_request *req,
 		fill_half_open(l, -1);
 	}
 	bpf_map_delete_elem(&syn_table, t);
-	filter_add(t, -1);
+	filter_add(t, (__u32)-1);
 	return true;
 }
 

@@ -287,13 +287,26 @@ static __always_inline int request_challenge(struct hf_rx *rx,
 	return VERDICT(challenge_ack);
 }
 
-static __always_inline int rx_reset(struct hf_rx *rx, __u32 seq,
-				    enum hf_reason reason)
+/*
+ * tcp_v4_send_reset(): takes its sequence number from what the segment
+ * acknowledges; one that acknowledges nothing is acknowledged itself, or a
+ * client in SYN_SENT would not believe it (RFC 9293, 3.10.7.3).
+ */
+static __always_inline int rx_reset(struct hf_rx *rx, enum hf_reason reason)
 {
-	struct hf_segment seg;
+	const struct hf_pkt *pkt = rx->pkt;
+	struct hf_segment seg = {};
 
-	segment_rst(
-	    &seg, seq, rx->pkt->ipv6 ? rx->l3_dev->hop_limit : rx->l3_dev->ttl);
+	seg.ttl = pkt->ipv6 ? rx->l3_dev->hop_limit : rx->l3_dev->ttl;
+	seg.flags = HF_TCP_RST;
+	if (pkt->flags & TCP_FLAG_ACK) {
+		seg.seq = bpf_ntohl(pkt->tcp->ack_seq);
+	} else {
+		seg.flags |= HF_TCP_ACK;
+		seg.ack = bpf_ntohl(pkt->tcp->seq) + pkt->l4_len - rx->header +
+			  !!(pkt->flags & TCP_FLAG_SYN) +
+			  !!(pkt->flags & TCP_FLAG_FIN);
+	}
 	if (!rx_reply(rx, &seg))
 		return VERDICT(drop_no_answer);
 	count(reason);
@@ -326,7 +339,7 @@ static __always_inline int syn_again(struct hf_rx *rx, struct hf_request *req,
 		return request_challenge(rx, req);
 	if (!request_end(&rx->pkt->tuple, req, bits, false))
 		return VERDICT(drop_race);
-	return rx_reset(rx, req->iss + 1, HF_R_rst_syn_in_window);
+	return rx_reset(rx, HF_R_rst_syn_in_window);
 }
 
 /*

@@ -37,8 +37,9 @@
  */
 #define HF_SYN_TABLE_MAX 65536U
 #define HF_HALF_OPEN_MAX 49152U
-/* Counters of the filter that stands before syn_table (a power of two). */
-#define HF_FILTER_SLOTS 65536U
+/* Counters of the filter that stands before syn_table (a power of two, as
+ * filter_slot() has it): with a full table one slot in five is taken. */
+#define HF_FILTER_SLOTS 262144U
 
 #define HF_WSCALE_NONE 0xffU /* the client did not send the option */
 #define HF_WSCALE_MAX 14U    /* RFC 7323, 2.3 */
@@ -322,6 +323,16 @@ struct hf_config {
 	__u64 key_epoch_ns;
 	__u32 daemon_pid; /* the last daemon; the lock says whether it lives */
 	__u32 pad2;
+};
+
+/*
+ * Value of syn_filter (array of one, mmapable): how many requests fall on a
+ * slot; 0 proves that there is none. Four counters of 8 bits a word, since
+ * BPF's atomic instructions take no less. One overflows at 256 of at most
+ * 65,536 requests on one of 262,144 slots, chosen by a secret hash.
+ */
+struct hf_filter {
+	__u32 word[HF_FILTER_SLOTS / 4];
 };
 
 /* Value of fills (array of one, mmapable). */

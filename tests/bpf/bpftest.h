@@ -70,9 +70,9 @@ struct env {
 	/* maps in memory */
 	struct hf_listener *listener;
 	struct hf_port *port;
-	uint64_t *filter; /* elements of an array are padded to 8 bytes */
+	uint8_t *filter; /* one counter a byte */
 	struct hf_fills *fills;
-	struct hf_request_batch *batch;
+	struct hf_request_op *batch;
 };
 
 extern struct env env;

@@ -390,9 +390,8 @@ void world_reset(void)
 	static const struct hf_guard none;
 
 	map_clear(FD(syn_table), sizeof(struct hf_tuple));
-	memset(env.filter, 0, HF_FILTER_SLOTS * sizeof(*env.filter));
+	memset(env.filter, 0, HF_FILTER_SLOTS);
 	memset(env.fills, 0, sizeof(*env.fills));
-	env.batch[0].count = 0;
 	config_reset();
 	devices_reset();
 	listeners_reset();
@@ -424,15 +423,14 @@ static void drop_visit(const struct hf_tuple *key, const struct hf_request *req,
 		       void *arg)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts);
-	struct hf_request_ops ctx = {.batch = 0};
-	struct hf_request_op *op = &env.batch[0].op[0];
+	struct hf_request_ops ctx = {.batch = 0, .count = 1};
+	struct hf_request_op *op = &env.batch[0];
 
 	(void)arg;
 	op->key = *key;
 	op->req = *req;
 	op->op = HF_OP_DROP;
 	op->result = 1;
-	env.batch[0].count = 1;
 	opts.ctx_in = &ctx;
 	opts.ctx_size_in = sizeof(ctx);
 	assert_int_equal(
