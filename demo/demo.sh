@@ -14,15 +14,16 @@
 # The client reaches the front end through the attacker's namespace: flood and
 # honest requests share the one link marked ===. With a link each, the
 # client's packets would never compete with the flood for a place in the
-# receive ring, and every system would look better than it is. Both ends of
-# that link take packets in NAPI threads of their own, so that the flood does
-# not slow down when the front end does.
+# receive ring, and every system would look better than it is. The front end
+# takes packets in a NAPI thread of its own, so that the flood does not slow
+# down when the front end does.
 set -u
 
 BUILD=${BUILD:-build}
 DEMO_SECONDS=${DEMO_SECONDS:-45}
 DEMO_RATE=${DEMO_RATE:-300000}
 REQUESTS=200 # of the honest client, a second
+LAST_CPU=$(($(nproc) - 1))
 PORT_OFF=8080 # nginx listens on both: no phase inherits what another
 PORT_ON=8081  # one left half-open
 PORT_RELAY=80
@@ -140,17 +141,24 @@ make_network() {
 	ip -n "$FRONT" route add default via $UPLINK_IP
 	"${in_attacker[@]}" sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
 	# ip netns exec shows the namespace's own /sys
-	ip netns exec "$ATTACKER" sh -c 'echo 1 >/sys/class/net/uplink/threaded'
 	ip netns exec "$FRONT" sh -c 'echo 1 >/sys/class/net/front0/threaded'
-	hurry uplink
-	hurry front0
+	place_receiver
 }
 
-# Receive work is not to wait for a program's time slice: in softirq it would
-# not either, and 3 ms of a flood fill the ring of 256.
-hurry() {
-	ps -eo pid,comm | awk -v name="napi/$1-" 'index($2, name) == 1 {print $1}' |
-		xargs -r renice -n -20 -p >/dev/null
+# The front end's receive work goes before any program, as it would in softirq:
+# while it waits for a time slice, 1 ms of a flood fills the ring of 256. Its
+# CPU, the first, also drops the SYN-ACKs that arrive at the attacker, where
+# nobody waits for them; flood and client have the last CPU.
+place_receiver() {
+	local pid name
+	ps -eo pid,comm | while read -r pid name; do
+		case $name in
+		napi/front0-*)
+			taskset -p -c 0 "$pid"
+			[ $LAST_CPU = 0 ] || chrt -f -p 1 "$pid"
+			;;
+		esac
+	done >/dev/null
 }
 
 start_nginx() {
@@ -270,8 +278,8 @@ CLIENT=$tag-client
 ATTACKER=$tag-attacker
 FRONT=$tag-front
 # Arrays, not functions: in the background their $! is the command itself.
-in_client=(nsenter --net="/run/netns/$CLIENT")
-in_attacker=(nsenter --net="/run/netns/$ATTACKER")
+in_client=(nsenter --net="/run/netns/$CLIENT" taskset -c $LAST_CPU)
+in_attacker=(nsenter --net="/run/netns/$ATTACKER" taskset -c $LAST_CPU)
 in_front=(nsenter --net="/run/netns/$FRONT")
 BPFFS=/sys/fs/bpf/$tag
 BUILD=$(cd "$BUILD" && pwd)
