@@ -71,7 +71,7 @@ static __always_inline bool ack_is_known(struct hf_rx *rx,
 }
 
 static __always_inline int ack_wrong(struct hf_rx *rx, struct hf_request *req,
-				     __u64 bits, const struct ack_fields *f)
+				     __u64 bits)
 {
 	if (ack_is_known(rx, req, bits))
 		return VERDICT(pass_known);
@@ -105,8 +105,7 @@ static __always_inline int ack_rst(struct hf_rx *rx, struct hf_request *req,
 
 /* The accept queue has no place: Linux's listen_overflow. */
 static __always_inline int ack_overflow(struct hf_rx *rx, struct hf_listener *l,
-					struct hf_request *req, __u64 bits,
-					const struct ack_fields *f)
+					struct hf_request *req, __u64 bits)
 {
 	LISTENER_COUNT(req->listener, dropped);
 	if (l->overflow == HF_OVERFLOW_HOLD) {
@@ -136,7 +135,7 @@ static __always_inline int ack_complete(struct hf_rx *rx, struct hf_listener *l,
 					const struct ack_fields *f)
 {
 	if (!acceptq_take(l))
-		return ack_overflow(rx, l, req, bits, f);
+		return ack_overflow(rx, l, req, bits);
 	if (!request_ack(req, bits, l)) {
 		acceptq_give(l);
 		return ack_raced(rx, req, bits);
@@ -159,7 +158,7 @@ static __always_inline int ack_check(struct hf_rx *rx, struct hf_listener *l,
 
 	ack_fields_read(rx, req->snd_wscale, &f);
 	if (flags & TCP_FLAG_ACK && f.ack != req->iss + 1)
-		return ack_wrong(rx, req, bits, &f);
+		return ack_wrong(rx, req, bits);
 	if (!ack_tstamp_ok(rx, req) ||
 	    !hf_seq_in_window(f.seq, f.end_seq, nxt, nxt + req->rcv_wnd))
 		return ack_out_of_window(rx, req, bits);
