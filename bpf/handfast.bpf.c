@@ -5,6 +5,7 @@
  */
 #include <stdbool.h>
 #include <linux/bpf.h>
+#include <linux/errno.h>
 #include <linux/if_ether.h>
 #include <linux/in.h>
 #include <linux/ip.h>
@@ -226,7 +227,7 @@ static __always_inline void request_op(struct hf_request_op *op)
 	union request_word have;
 	struct hf_request *req;
 
-	op->result = -2; /* ENOENT */
+	op->result = -ENOENT;
 	req = bpf_map_lookup_elem(&syn_table, &op->key);
 	if (!req)
 		return;

@@ -158,6 +158,10 @@ __noinline int request_end(const struct hf_tuple *t, struct hf_request *req,
 
 	if (!t || !req)
 		return false;
+	/* DEAD: its end is somebody else's, who settles the counts. */
+	if (w.word.state != HF_REQUEST_SYN_RECV &&
+	    w.word.state != HF_REQUEST_ACKED)
+		return false;
 	l = request_listener(req);
 	if (!request_cas(
 		req, bits, word_bits(HF_REQUEST_DEAD, w.word.generation)))

@@ -225,6 +225,7 @@ static __always_inline int syn_new(struct hf_rx *rx, struct hf_listener *l,
 	struct hf_scratch *s = map_one(&scratch);
 	bool full = synq_is_full(rx, l);
 	struct hf_request *req;
+	long err;
 
 	if (acceptq_is_full(l)) {
 		LISTENER_COUNT(index, dropped);
@@ -243,7 +244,11 @@ static __always_inline int syn_new(struct hf_rx *rx, struct hf_listener *l,
 	rx_agree(rx, l, index, req);
 	if (full || l->cookies == HF_COOKIES_ALWAYS)
 		return syn_cookie(rx, l, index, req);
-	if (syn_insert(rx, l, req)) {
+	err = syn_insert(rx, l, req);
+	/* Another CPU has it, and answers, or is about to delete one. */
+	if (err == -EEXIST)
+		return VERDICT(drop_race);
+	if (err) {
 		if (l->cookies == HF_COOKIES_OFF) {
 			LISTENER_COUNT(index, dropped);
 			return VERDICT(drop_syn_table_full);
