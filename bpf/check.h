@@ -134,21 +134,33 @@ static __always_inline bool csum_ok(struct xdp_md *ctx,
 	return tcp_csum_ok(ctx, pkt);
 }
 
-/* No host sends a SYN from there (ip_route_input_slow()'s martians). */
+/*
+ * Loopback, multicast, broadcast, unspecified: nobody on the wire has such an
+ * address (ip_route_input_slow()'s martians).
+ */
+static __always_inline bool addr_is_martian(const struct hf_addr *addr,
+					    bool ipv6)
+{
+	const __u32 *w = (const __u32 *)addr->b;
+	__u32 net = bpf_ntohl(w[3]) >> 24;
+
+	if (!ipv6)
+		return net == 0 || net == 127 || net >= 224;
+	/* Multicast; ::, ::1, v4-compatible, v4-mapped. */
+	return addr->b[0] == 0xff ||
+	       (!w[0] && !w[1] && (!w[2] || w[2] == bpf_htonl(0xffff)));
+}
+
+/* No host sends a SYN from there. */
 static __always_inline bool source_is_martian(const struct hf_tuple *t,
 					      bool ipv6)
 {
 	const __u32 *s = (const __u32 *)t->raddr.b;
 	const __u32 *d = (const __u32 *)t->laddr.b;
-	__u32 net = bpf_ntohl(s[3]) >> 24;
 
 	if (s[0] == d[0] && s[1] == d[1] && s[2] == d[2] && s[3] == d[3])
 		return true; /* LAND */
-	if (!ipv6)
-		return net == 0 || net == 127 || net >= 224;
-	/* Multicast; ::, ::1, v4-compatible, v4-mapped. */
-	return t->raddr.b[0] == 0xff ||
-	       (!s[0] && !s[1] && (!s[2] || s[2] == bpf_htonl(0xffff)));
+	return addr_is_martian(&t->raddr, ipv6);
 }
 
 /* The general parser: a copy in scratch memory, one option a step. */

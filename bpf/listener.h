@@ -31,6 +31,9 @@ static __always_inline __u32 listener_find_exact(const struct hf_tuple *t,
 	struct hf_addr any = {};
 	__u32 index;
 
+	/* A socket may be bound there; the wire does not reach it. */
+	if (addr_is_martian(&t->laddr, ipv6))
+		return 0;
 	index = listen_hash_find(&t->laddr, t->lport, ifindex);
 	if (!index)
 		index = listen_hash_find(&t->laddr, t->lport, 0);
