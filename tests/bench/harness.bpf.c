@@ -30,6 +30,7 @@
 
 #include "maps.h"
 #include "parse.h"
+#include "check.h"
 #include "listener.h"
 #include "request.h"
 
