@@ -149,6 +149,9 @@ struct hf_listener *listener_put(uint32_t index, const char *text,
 void acceptq_place(uint32_t index, uint32_t children);
 void listener_stats_get(uint32_t index, struct hf_listener_stats *sum);
 
+/* SO_REUSEPORT: members by index in reuseport_groups. */
+void group_put(uint32_t index, const struct hf_group *group);
+
 void addr_parse(const char *text, struct hf_addr *addr);
 bool request_get(const struct hf_tuple *key, struct hf_request *req);
 void request_put(const struct hf_tuple *key, const struct hf_request *req);

@@ -240,6 +240,11 @@ static void listeners_reset(void)
 	env.port[T_PORT].any6 = L_ANY6;
 }
 
+void group_put(uint32_t index, const struct hf_group *group)
+{
+	put(FD(reuseport_groups), &index, group, "reuseport_groups");
+}
+
 void acceptq_place(uint32_t index, uint32_t children)
 {
 	env.listener[index].acceptq_len += children;
