@@ -278,8 +278,8 @@ CLIENT=$tag-client
 ATTACKER=$tag-attacker
 FRONT=$tag-front
 # Arrays, not functions: in the background their $! is the command itself.
-in_client=(nsenter --net="/run/netns/$CLIENT" taskset -c $LAST_CPU)
-in_attacker=(nsenter --net="/run/netns/$ATTACKER" taskset -c $LAST_CPU)
+in_client=(nsenter --net="/run/netns/$CLIENT" taskset -c "$LAST_CPU")
+in_attacker=(nsenter --net="/run/netns/$ATTACKER" taskset -c "$LAST_CPU")
 in_front=(nsenter --net="/run/netns/$FRONT")
 BPFFS=/sys/fs/bpf/$tag
 BUILD=$(cd "$BUILD" && pwd)

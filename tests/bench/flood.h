@@ -9,8 +9,8 @@
 
 #define FLOOD_FRAME_MAX 74
 #define FLOOD_KINDS 5
-#define FLOOD_TUPLES_MAX 131072
-#define FLOOD_BURST_MAX 32
+#define FLOOD_TUPLES_MAX 131072U
+#define FLOOD_BURST_MAX 32U
 /* Time lost to others is made up for, unless it is more than this. */
 #define FLOOD_LATE_MAX_NS 50000000
 

@@ -6,7 +6,7 @@
 #include "handfast/abi.h"
 
 #define HARNESS_DATA_MAX 124
-#define HARNESS_FRAMES_MAX 16384
+#define HARNESS_FRAMES_MAX 16384U
 
 /* A frame to restore before each round. */
 struct harness_frame {

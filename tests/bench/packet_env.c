@@ -197,7 +197,7 @@ int env_connect(struct bench_env *env, const struct bench_flow *flows)
 	};
 	uint32_t n = connections_allowed();
 
-	if (listener_make(&local))
+	if (!n || listener_make(&local))
 		return -1;
 	for (uint32_t i = 0; i < n; i++) {
 		struct sockaddr_in peer = {

@@ -24,7 +24,7 @@
 #include "synflood.h"
 #include "tests/tools/frame.h"
 
-#define SECONDS_MAX 3600
+#define SECONDS_MAX 3600U
 
 static volatile int stop;
 
