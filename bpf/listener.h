@@ -122,9 +122,11 @@ static __always_inline void acceptq_give(struct hf_listener *l)
 }
 
 /*
- * Notes that a cookie went out. Written once in 2^30 ns at the most: the
- * line is read by every core. `port->cookies` only after the time, which the
- * daemon reads when it wants to clear the flag.
+ * Notes that a cookie went out. The time is written once in 2^30 ns at the
+ * most: the line is read by every core. `port->cookies` only after the time,
+ * which the daemon reads when it wants to clear the flag; the flag is looked
+ * at each time, as the daemon may have cleared it just when the time was
+ * written, and its ACKs would be refused until the next writing.
  */
 static __always_inline void listener_note_cookie(struct hf_listener *l,
 						 struct hf_port *port,
@@ -132,11 +134,11 @@ static __always_inline void listener_note_cookie(struct hf_listener *l,
 {
 	__u64 last = l->cookie_last_ns;
 
-	if (last && now - last < (1ULL << 30))
-		return;
-	if (!last || now - last > lifetime)
-		l->cookie_since_ns = now;
-	l->cookie_last_ns = now;
+	if (!last || now - last >= (1ULL << 30)) {
+		if (!last || now - last > lifetime)
+			l->cookie_since_ns = now;
+		l->cookie_last_ns = now;
+	}
 	if (!port->cookies)
 		port->cookies = 1;
 }
