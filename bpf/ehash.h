@@ -62,6 +62,22 @@ static __always_inline void guard_unknown(struct hf_guard *g, __u64 now,
 }
 
 /*
+ * Is there a listener for this destination? The guard must not count, let
+ * alone drop, what this host forwards: that has no socket here.
+ */
+__noinline int guard_applies(const struct hf_tuple *t, bool ipv6, __u32 ifindex)
+{
+	struct hf_port *port;
+	__u32 number, index = 0;
+
+	if (!t)
+		return 0;
+	number = t->lport;
+	port = bpf_map_lookup_elem(&port_table, &number);
+	return port && listener_find(port, t, ipv6, ifindex, 0, &index) != NULL;
+}
+
+/*
  * An established connection's segment, as far as we know: the hot path. One
  * in GUARD_SAMPLE is looked up; while the guard is on, every one is, and what
  * nobody knows is dropped. Tagged frames are left out: XDP would look for
@@ -91,6 +107,8 @@ static __always_inline int established(struct xdp_md *ctx,
 	}
 	count(HF_R_guard_lookups);
 	if (ehash_find(ctx, &pkt->tuple, pkt->ipv6) != EHASH_NONE)
+		return XDP_PASS;
+	if (!guard_applies(&pkt->tuple, pkt->ipv6, ctx->ingress_ifindex))
 		return XDP_PASS;
 	count(HF_R_guard_unknown);
 	guard_unknown(g, now, c->guard_rate, all ? 1 : GUARD_SAMPLE);
