@@ -18,7 +18,8 @@ shows() # PATTERN COMMAND...
 {
 	local pattern=$1
 	shift
-	handfast "$@" >"$DIR/shown" || fail "handfast $* failed"
+	handfast "$@" >"$DIR/shown" ||
+		fail "handfast $* failed: $(cat "$DIR/shown")"
 	grep -qE -- "$pattern" "$DIR/shown" ||
 		fail "handfast $* does not show '$pattern': $(cat "$DIR/shown")"
 }
@@ -44,7 +45,7 @@ look
 refuses 'no handfastd' handfast status
 equal "exit code of status without a daemon" "$LAST_CODE" 1
 start_daemon
-shows 'f0' status
+wait_for 5 "health" healthy
 # What bpftool shows of the pins is named and readable.
 bpftool map dump pinned "$BPFFS/listen_table" >"$DIR/dump"
 grep -q '"comm": "server"' "$DIR/dump"

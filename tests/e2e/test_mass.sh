@@ -20,9 +20,10 @@ retransmitted()
 # timers fire, whoever listens: that says nothing. So there are some attempts.
 for attempt in 1 2 3 4 5; do
 	before=$(retransmitted)
-	client -B 192.0.2.1$attempt -n 10000 -c 512 -b 200 $FRONT4 8080
+	client -B 192.0.2.1$attempt -n 10000 -c 512 -b 200 -t 60000 $FRONT4 8080
 	count=$(($(retransmitted) - before))
 	[ $count != 0 ] || break
+	[ $count -lt 500 ] || fail "$count segments were retransmitted"
 	say "$count segments retransmitted in attempt $attempt"
 	calm_machine
 done
