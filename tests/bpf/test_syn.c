@@ -3,45 +3,34 @@
 #include <linux/bpf.h>
 
 #include "bpftest.h"
+#include "options.h"
 
 /* -------------------------------------------------------------- options */
 
-#define OPTIONS(name, ...)                                                     \
-	static void name(struct scene *s)                                      \
-	{                                                                      \
-		static const uint8_t bytes[] = {__VA_ARGS__};                  \
-		scene_options(s, bytes, sizeof(bytes));                        \
-	}
-
-#define MSS 2, 4, 0x05, 0xb4
-#define SACK 4, 2
-#define TS 8, 10, 0, 0, 0x13, 0x88, 0, 0, 0, 0
-#define WS 3, 3, 7
-#define NOP8 1, 1, 1, 1, 1, 1, 1, 1
-
-OPTIONS(mss, MSS)
-OPTIONS(mss_ws, MSS, 1, WS)
-OPTIONS(mss_sack, MSS, 1, 1, SACK)
-OPTIONS(windows, MSS, 1, WS, 1, 1, SACK)
-OPTIONS(mss_ts, MSS, 1, 1, TS)
-OPTIONS(mss_ts_ws, MSS, 1, 1, TS, 1, WS)
-OPTIONS(mss_sack_ts, MSS, SACK, TS)
-OPTIONS(freebsd, MSS, 1, WS, SACK, TS)
-OPTIONS(macos, MSS, 1, WS, 1, 1, TS, SACK, 0, 0)
+OPTIONS(mss, MSS(1460))
+OPTIONS(mss_ws, MSS(1460), 1, WS(7))
+OPTIONS(mss_sack, MSS(1460), 1, 1, SACK)
+OPTIONS(windows, MSS(1460), 1, WS(7), 1, 1, SACK)
+OPTIONS(mss_ts, MSS(1460), 1, 1, TS)
+OPTIONS(mss_ts_ws, MSS(1460), 1, 1, TS, 1, WS(7))
+OPTIONS(mss_sack_ts, MSS(1460), SACK, TS)
+OPTIONS(freebsd, MSS(1460), 1, WS(7), SACK, TS)
+OPTIONS(macos, MSS(1460), 1, WS(7), 1, 1, TS, SACK, 0, 0)
 OPTIONS(only_ts, 1, 1, TS)
-OPTIONS(hostile, NOP8, WS, SACK, MSS, TS, 1, 1, 1, 1, 1)
+OPTIONS(hostile, NOP8, WS(7), SACK, MSS(1460), TS, 1, 1, 1, 1, 1)
 OPTIONS(nops, NOP8, NOP8, NOP8, NOP8, NOP8)
-OPTIONS(scale15, MSS, 1, 3, 3, 15)
-OPTIONS(scale255, MSS, 1, 3, 3, 255)
-OPTIONS(fast_open, MSS, 34, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 1)
-OPTIONS(fast_open_ask, MSS, 34, 2, 1, 1)
-OPTIONS(mptcp, MSS, SACK, TS, 1, WS, 30, 12, 0, 0x81, 1, 2, 3, 4, 5, 6, 7, 8)
-OPTIONS(unknown, 253, 4, 1, 2, MSS)
-OPTIONS(malformed, SACK, 3, 0, MSS)
-OPTIONS(bad_length, MSS, 8, 40, 1, 2)
+OPTIONS(scale15, MSS(1460), 1, 3, 3, 15)
+OPTIONS(scale255, MSS(1460), 1, 3, 3, 255)
+OPTIONS(fast_open, MSS(1460), 34, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 1)
+OPTIONS(fast_open_ask, MSS(1460), 34, 2, 1, 1)
+OPTIONS(mptcp, MSS(1460), SACK, TS, 1, WS(7), 30, 12, 0, 0x81, 1, 2, 3, 4, 5, 6,
+	7, 8)
+OPTIONS(unknown, 253, 4, 1, 2, MSS(1460))
+OPTIONS(malformed, SACK, 3, 0, MSS(1460))
+OPTIONS(bad_length, MSS(1460), 8, 40, 1, 2)
 OPTIONS(mss0, 2, 4, 0, 0)
-OPTIONS(md5, MSS, 1, 1, 19, 18, NOP8, NOP8)
-OPTIONS(ao, MSS, 29, 16, NOP8, 1, 1, 1, 1, 1, 1)
+OPTIONS(md5, MSS(1460), 1, 1, 19, 18, NOP8, NOP8)
+OPTIONS(ao, MSS(1460), 29, 16, NOP8, 1, 1, 1, 1, 1, 1)
 
 static void no_options(struct scene *s)
 {
