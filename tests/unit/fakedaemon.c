@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -26,6 +27,8 @@
 		}                                                              \
 	} while (0)
 
+#define FAKE_FREE ((struct fake_client){-1, -1, -1, NULL})
+
 /* --------------------------------------------------------------- requests */
 
 static void client_close(struct fake_client *client)
@@ -36,7 +39,9 @@ static void client_close(struct fake_client *client)
 		close(client->channel);
 	if (client->bound >= 0)
 		close(client->bound);
-	client->connection = client->channel = client->bound = -1;
+	if (client->page)
+		munmap(client->page, sizeof(*client->page));
+	*client = FAKE_FREE;
 }
 
 static void reply_send(struct fake_daemon *daemon, int fd, int error)
@@ -83,12 +88,23 @@ static void request_serve(struct fake_daemon *daemon,
 	reply_send(daemon, client->connection, error);
 }
 
-/* One request with its two descriptors; a later one replaces them. */
+static struct hf_channel_page *page_map(int fd)
+{
+	void *page = mmap(NULL, sizeof(struct hf_channel_page),
+			  PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	must(page != MAP_FAILED);
+	close(fd);
+	return page;
+}
+
+/* One request with its descriptors: the bound socket, the channel, its page.
+ * A later request replaces them. */
 static void request_receive(struct fake_daemon *daemon,
 			    struct fake_client *client)
 {
 	struct hf_ctl_request request;
-	int fds[2];
+	int fds[3];
 	char control[CMSG_SPACE(sizeof(fds))];
 	struct iovec iov = {&request, sizeof(request)};
 	struct msghdr hdr = {.msg_iov = &iov,
@@ -115,7 +131,10 @@ static void request_receive(struct fake_daemon *daemon,
 	if (client->channel >= 0)
 		close(client->channel);
 	client->bound = fds[0];
+	if (client->page)
+		munmap(client->page, sizeof(*client->page));
 	client->channel = fds[1];
+	client->page = page_map(fds[2]);
 	request_serve(daemon, client, &request);
 }
 
@@ -182,7 +201,7 @@ void fake_restart(struct fake_daemon *daemon)
 	int i;
 
 	for (i = 0; i < FAKE_CLIENTS; i++)
-		daemon->clients[i] = (struct fake_client){-1, -1, -1};
+		daemon->clients[i] = FAKE_FREE;
 	pthread_mutex_init(&daemon->mutex, NULL);
 	daemon->mode = FAKE_GOOD;
 	daemon->requests = 0;
@@ -276,6 +295,20 @@ int fake_channel(struct fake_daemon *daemon)
 	pthread_mutex_unlock(&daemon->mutex);
 	assert_true(fd >= 0);
 	return fd;
+}
+
+struct hf_channel_page *fake_page(struct fake_daemon *daemon)
+{
+	struct hf_channel_page *page = NULL;
+	int i;
+
+	pthread_mutex_lock(&daemon->mutex);
+	for (i = 0; i < FAKE_CLIENTS; i++)
+		if (daemon->clients[i].channel >= 0)
+			page = daemon->clients[i].page;
+	pthread_mutex_unlock(&daemon->mutex);
+	assert_non_null(page);
+	return page;
 }
 
 int fake_push(int channel, int fd, const struct hf_child_msg *msg)

@@ -2,8 +2,7 @@
 /*
  * A daemon without XDP, in a thread of the test: it takes listeners on a
  * control socket, calls listen(2) on them and lets the test push connections
- * into their channels. And what tests of the library need besides: a network
- * namespace of their own and connected pairs of TCP sockets.
+ * into their channels.
  *
  * All functions end the test when something fails that should not.
  */
@@ -15,6 +14,7 @@
 #include <sys/socket.h>
 
 #include "handfast/control.h"
+#include "testnet.h"
 
 #define FAKE_CLIENTS 1100
 
@@ -34,6 +34,7 @@ struct fake_client {
 	int connection; /* -1: free */
 	int channel;
 	int bound;
+	struct hf_channel_page *page;
 };
 
 struct fake_daemon {
@@ -50,15 +51,6 @@ struct fake_daemon {
 	struct hf_ctl_request last;
 	struct fake_client clients[FAKE_CLIENTS];
 };
-
-/* Sleeps until `condition` holds; false after 10 s. */
-#define eventually(condition)                                                  \
-	({                                                                     \
-		int tries_ = 0;                                                \
-		while (!(condition) && ++tries_ < 5000)                        \
-			usleep(2000);                                          \
-		tries_ < 5000;                                                 \
-	})
 
 /* A fresh control socket, under /tmp, served by a thread. */
 void fake_start(struct fake_daemon *daemon);
@@ -77,27 +69,11 @@ int fake_listeners(struct fake_daemon *daemon);
 
 /* The writing end of the newest listener's channel; stays the daemon's. */
 int fake_channel(struct fake_daemon *daemon);
+/* And its page. */
+struct hf_channel_page *fake_page(struct fake_daemon *daemon);
 /* Pushes a descriptor; the caller keeps its own. 0 or -errno. */
 int fake_push(int channel, int fd, const struct hf_child_msg *msg);
 /* Makes a connection, pushes one end and returns the client's. */
 int fake_connect(int channel);
-
-/* ---------------------------------------------------------------- network */
-
-/* Moves this process to a network namespace of its own, loopback up. */
-void network_own(void);
-/* A bound TCP socket on a free port of `address`. */
-int tcp_bind(const char *address);
-int tcp_port(int fd);
-/* A client of address:port, connected, blocking. */
-int tcp_connect(const char *address, int port);
-/* Two ends of one connection; *peer (may be NULL): the client's address. */
-void tcp_pair(int *client, int *child, struct sockaddr_in *peer);
-/* Writes text at one end, reads it at the other. */
-void tcp_check(int from, int to);
-/* Waits for the end of a connection: 0 FIN, -ECONNRESET... */
-int tcp_end(int fd);
-/* How many descriptors this process has open. */
-int descriptors_open(void);
 
 #endif

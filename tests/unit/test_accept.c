@@ -279,6 +279,61 @@ static void test_interrupted(void **state)
 	listener_close(fd, bound);
 }
 
+/* A connection whose writer still holds its copy: see enum hf_writer. */
+static int held_connect(uint32_t ticket)
+{
+	struct hf_child_msg msg = {
+	    .writer = HF_WRITER_DAEMON, .ticket = ticket};
+	int client, child;
+
+	tcp_pair(&client, &child, &msg.peer.in);
+	assert_int_equal(fake_push(fake_channel(&fake), child, &msg), 0);
+	close(child);
+	return client;
+}
+
+static void release(uint32_t ticket)
+{
+	__atomic_store_n(&fake_page(&fake)->released[HF_WRITER_DAEMON], ticket,
+			 __ATOMIC_RELEASE);
+}
+
+static void test_held(void **state)
+{
+	int bound, fd = listener_open("127.0.0.1", &bound), client[2];
+	struct hf_accepted out[2];
+	struct waiter waiter;
+	long begin;
+
+	(void)state;
+	/* Released before it is read: at once. */
+	release(7);
+	client[0] = held_connect(7);
+	accept_check(fd, client[0]);
+	/* Not yet: it waits, until then. */
+	waiter_start(&waiter, fd);
+	client[0] = held_connect(8);
+	usleep(10000);
+	assert_false(__atomic_load_n(&waiter.done, __ATOMIC_ACQUIRE));
+	release(8);
+	pthread_join(waiter.thread, NULL);
+	assert_true(waiter.result >= 0);
+	close(waiter.result);
+	assert_int_equal(tcp_end(client[0]), 0);
+	close(client[0]);
+	/* A writer that died never tells: not for ever. */
+	client[0] = held_connect(9);
+	client[1] = held_connect(10);
+	begin = ms_now();
+	assert_int_equal(hf_accept_batch(fd, out, 2, 0), 2);
+	assert_in_range(ms_now() - begin, 30, 2000);
+	close(out[0].fd);
+	close(out[1].fd);
+	close(client[0]);
+	close(client[1]);
+	listener_close(fd, bound);
+}
+
 /* ------------------------------------------------------------------ epoll */
 
 static int epoll_open(int fd, uint32_t events)
@@ -517,14 +572,14 @@ static void test_processes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    T(test_flags),          T(test_addresses),
-	    T(test_not_a_listener), T(test_bad_messages),
-	    T(test_linger),         T(test_blocking),
-	    T(test_nonblocking),    T(test_timeout),
-	    T(test_interrupted),    T(test_level_triggered),
-	    T(test_edge_triggered), T(test_batch),
-	    T(test_batch_mixed),    T(test_threads),
-	    T(test_processes),
+	    T(test_flags),           T(test_addresses),
+	    T(test_not_a_listener),  T(test_bad_messages),
+	    T(test_linger),          T(test_blocking),
+	    T(test_nonblocking),     T(test_timeout),
+	    T(test_interrupted),     T(test_held),
+	    T(test_level_triggered), T(test_edge_triggered),
+	    T(test_batch),           T(test_batch_mixed),
+	    T(test_threads),         T(test_processes),
 	};
 
 	network_own();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The network of the library's tests, see fakedaemon.h. */
+/* The network of the library's tests, see testnet.h. */
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#include "fakedaemon.h"
+#include "testnet.h"
 
 #define WAIT_MS 10000
 

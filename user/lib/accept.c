@@ -249,13 +249,13 @@ static int batch_receive(int fd, struct hf_accepted *out, int n, int flags)
 	for (i = 0; i < n; i++) {
 		child = slot_take(
 		    &slots[i], &msgs[i].msg_hdr, msgs[i].msg_len, flags);
-		if (child >= 0)
-			accepted_fill(&out[filled++], child, &slots[i].msg);
-		else if (err == -EAGAIN)
-			err = child;
-	}
-	for (i = 0; i < n; i++)
+		if (child < 0) {
+			err = err == -EAGAIN ? child : err;
+			continue;
+		}
 		hf_page_wait(fd, &slots[i].msg);
+		accepted_fill(&out[filled++], child, &slots[i].msg);
+	}
 	return filled ? filled : err;
 }
 
