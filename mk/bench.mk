@@ -48,8 +48,12 @@ LINUX_SOURCE = $(BUILD)/linux-source
 SELFTESTS = $(LINUX_SOURCE)/tools/testing/selftests/bpf
 SYNPROXY_BPF = $(LINUX_SOURCE)/xdp_synproxy_kern.bpf.o
 
+# What the bench compares with, and its picture.
+DEPS_BENCH = haproxy gnuplot-nox
+
 .PHONY: deps-bench
 deps-bench: deps
+	@sh mk/deps.sh $(DEPS_BENCH)
 	@tests/bench/linux-source.sh $(LINUX_SOURCE)
 
 $(LINUX_SOURCE)/vmlinux.h:
@@ -62,8 +66,16 @@ $(LINUX_SOURCE)/%_kern.bpf.o: $(SELFTESTS)/progs/%_kern.c $(LINUX_SOURCE)/vmlinu
 	llvm-strip -g $@.tmp
 	mv $@.tmp $@
 
+# The loader of xdp_synproxy; libbpf 1.1 has the function by its older name.
+$(LINUX_SOURCE)/xdp_synproxy: $(SELFTESTS)/xdp_synproxy.c
+	$(CC) $(CFLAGS) -w -D_GNU_SOURCE \
+		-Dbpf_prog_get_info_by_fd=bpf_obj_get_info_by_fd \
+		-Dbpf_map_get_info_by_fd=bpf_obj_get_info_by_fd \
+		-o $@ $< -lbpf
+
 # Only those of the selftests whose source is there.
-bench_selftests = $(if $(wildcard $(SELFTESTS)/progs/xdp_synproxy_kern.c),$(SYNPROXY_BPF))
+bench_selftests = $(if $(wildcard $(SELFTESTS)/progs/xdp_synproxy_kern.c),\
+	$(SYNPROXY_BPF) $(LINUX_SOURCE)/xdp_synproxy)
 
 .PHONY: bench-packet
 bench-packet: $(BENCH_DIR)/packet $(BUILD)/handfast.bpf.o $(bench_selftests)
@@ -80,3 +92,6 @@ $(BENCH_DIR)/client: $(call bench_obj,tests/bench/client.c tests/bench/progress.
 
 $(BENCH_DIR)/server: $(call bench_obj,tests/bench/server.c) $(BUILD)/libhandfast.a
 	$(CC) $(LDFLAGS) -pthread -o $@ $^
+
+$(BENCH_DIR)/stream: $(call bench_obj,tests/bench/stream.c)
+	$(CC) $(LDFLAGS) -o $@ $^

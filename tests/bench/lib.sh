@@ -155,8 +155,11 @@ front_run() {
 	front_pids+=($!)
 }
 
+server_options=() # --stream, for what wants it
+
 server_start() {
-	front_run server "$BENCH/server" --listen 0.0.0.0 "$@"
+	front_run server "$BENCH/server" --listen 0.0.0.0 \
+		"${server_options[@]}" "$@"
 }
 
 synproxy_rules() {
@@ -248,15 +251,23 @@ haproxy_start() {
 	front_run haproxy haproxy -f "$work/haproxy.cfg" -db
 }
 
+system_answers() {
+	if [ ${#server_options[@]} != 0 ]; then
+		"${in_peer[@]}" "$BENCH/stream" --dst $FRONT_IP --port $PORT \
+			--seconds 0.01 >/dev/null 2>&1
+		return
+	fi
+	"${in_peer[@]}" "$BENCH/client" --dst $FRONT_IP --port $PORT \
+		--seconds 0.01 --timeout 0.5 | grep -q ' ok [1-9]'
+}
+
 # Fresh namespaces each time: nothing half-open, no TIME_WAIT, no conntrack.
 system_start() {
 	net_make
 	system_setup "$1"
 	for _ in $(seq 60); do
 		sleep 0.05
-		"${in_peer[@]}" "$BENCH/client" --dst $FRONT_IP --port $PORT \
-			--seconds 0.01 --timeout 0.5 |
-			grep -q ' ok [1-9]' && return
+		system_answers && return
 	done
 	die "$1 does not serve"
 }

@@ -30,7 +30,7 @@
 
 struct server {
 	bool handfast;
-	bool hold; /* accept only, answer nothing, close nothing */
+	bool stream; /* send or receive for ever, as the first byte says */
 	int listener;
 	int epoll_fd;
 	uint64_t accepted, answered, reset, errors;
@@ -54,6 +54,28 @@ static void watch(struct server *s, int fd, uint32_t key)
 	}
 }
 
+/* The first byte: 'R' the client receives, else it sends. */
+static void stream_event(struct server *s, int fd, uint32_t events)
+{
+	static char buf[65536];
+	struct epoll_event event = {.events = EPOLLOUT, .data.u32 = fd};
+	ssize_t n;
+
+	if (events & EPOLLOUT) {
+		n = send(fd, buf, sizeof(buf), MSG_NOSIGNAL);
+	} else {
+		n = recv(fd, buf, sizeof(buf), 0);
+		if (n > 0 && buf[0] == 'R') {
+			buf[0] = 0;
+			epoll_ctl(s->epoll_fd, EPOLL_CTL_MOD, fd, &event);
+		}
+	}
+	if (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)))
+		return;
+	s->reset += n < 0;
+	close(fd);
+}
+
 /* False: nothing there yet. */
 static bool answer(struct server *s, int fd)
 {
@@ -73,7 +95,7 @@ static bool answer(struct server *s, int fd)
 static void connection(struct server *s, int fd)
 {
 	s->accepted++;
-	if (!s->hold && !answer(s, fd))
+	if (s->stream || !answer(s, fd))
 		watch(s, fd, fd);
 }
 
@@ -112,8 +134,12 @@ static void run(struct server *s)
 		int n = epoll_wait(s->epoll_fd, events, BATCH, -1);
 
 		for (int i = 0; i < n; i++) {
-			if (events[i].data.u32 != LISTENER_KEY)
-				answer(s, (int)events[i].data.u32);
+			int fd = (int)events[i].data.u32;
+
+			if (events[i].data.u32 != LISTENER_KEY && s->stream)
+				stream_event(s, fd, events[i].events);
+			else if (events[i].data.u32 != LISTENER_KEY)
+				answer(s, fd);
 			else if (s->handfast)
 				accept_handfast(s);
 			else
@@ -156,7 +182,7 @@ fail:
 
 static void usage(FILE *to)
 {
-	fprintf(to, "usage: server [--handfast] [--hold] [--backlog N] "
+	fprintf(to, "usage: server [--handfast] [--stream] [--backlog N] "
 		    "--listen ADDR --port N\n");
 }
 
@@ -164,7 +190,7 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = {
 	    {"handfast", no_argument, NULL, 'f'},
-	    {"hold", no_argument, NULL, 'o'},
+	    {"stream", no_argument, NULL, 'o'},
 	    {"backlog", required_argument, NULL, 'b'},
 	    {"listen", required_argument, NULL, 'l'},
 	    {"port", required_argument, NULL, 'p'},
@@ -182,7 +208,7 @@ int main(int argc, char **argv)
 		if (c == 'f')
 			s.handfast = true;
 		else if (c == 'o')
-			s.hold = true;
+			s.stream = true;
 		else if (c == 'b')
 			backlog = atoi(optarg);
 		else if (c == 'l')
