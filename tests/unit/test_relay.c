@@ -426,25 +426,30 @@ static void test_proxy(void **state)
 
 /* ------------------------------------------------------------------ the end */
 
+static bool is_refused(int port)
+{
+	struct sockaddr_in addr = {.sin_family = AF_INET,
+				   .sin_port = htons(port),
+				   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), err;
+
+	err = connect(fd, (struct sockaddr *)&addr, sizeof(addr)) ? errno : 0;
+	close(fd);
+	return err == ECONNREFUSED;
+}
+
 /* What is open goes on; new clients are refused; the last one ends it. */
 static void test_drain(void **state)
 {
 	struct relay relay;
-	int client, server, late;
-	struct sockaddr_in addr = {.sin_family = AF_INET};
+	int client, server;
 
 	(void)state;
 	relay_start(&relay, &(struct relay_start){});
 	relay_pair(&relay, &client, &server);
 	assert_int_equal(kill(relay.pid, SIGTERM), 0);
 	assert_true(eventually(relay_log_count(&relay, "stopped listening")));
-	late = socket(AF_INET, SOCK_STREAM, 0);
-	addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	addr.sin_port = htons(relay.port);
-	assert_true(
-	    eventually(connect(late, (struct sockaddr *)&addr, sizeof(addr)) &&
-		       errno == ECONNREFUSED));
-	close(late);
+	assert_true(eventually(is_refused(relay.port)));
 	tcp_check(client, server);
 	half_close(client, server);
 	close(client);
