@@ -62,19 +62,29 @@ static __always_inline void guard_unknown(struct hf_guard *g, __u64 now,
 }
 
 /*
- * Is there a listener for this destination? The guard must not count, let
- * alone drop, what this host forwards: that has no socket here.
+ * Is the segment for a listener of this host? The guard must not count, let
+ * alone drop, what this host forwards, or what is for another MAC: that has
+ * no socket here. Nor anything while no worker runs: the kernel's listener
+ * may send SYN cookies then, and ehash does not know whom to.
  */
-__noinline int guard_applies(const struct hf_tuple *t, bool ipv6, __u32 ifindex)
+__noinline int guard_applies(struct xdp_md *ctx, const struct hf_tuple *t,
+			     bool ipv6)
 {
-	struct hf_port *port;
+	void *data_end = (void *)(long)ctx->data_end;
+	struct ethhdr *eth = (void *)(long)ctx->data;
+	__u32 ifindex = ctx->ingress_ifindex;
 	__u32 number, index = 0;
+	struct hf_device *dev;
+	struct hf_port *port;
 
-	if (!t)
+	if (!t || (void *)(eth + 1) > data_end)
 		return 0;
 	number = t->lport;
 	port = bpf_map_lookup_elem(&port_table, &number);
-	return port && listener_find(port, t, ipv6, ifindex, 0, &index) != NULL;
+	dev = bpf_map_lookup_elem(&devices, &ifindex);
+	return port && dev && device_has_mac(dev, eth) &&
+	       device_has_worker(dev, ctx->rx_queue_index) &&
+	       listener_find(port, t, ipv6, ifindex, 0, &index) != NULL;
 }
 
 /*
@@ -108,7 +118,7 @@ static __always_inline int established(struct xdp_md *ctx,
 	count(HF_R_guard_lookups);
 	if (ehash_find(ctx, &pkt->tuple, pkt->ipv6) != EHASH_NONE)
 		return XDP_PASS;
-	if (!guard_applies(&pkt->tuple, pkt->ipv6, ctx->ingress_ifindex))
+	if (!guard_applies(ctx, &pkt->tuple, pkt->ipv6))
 		return XDP_PASS;
 	count(HF_R_guard_unknown);
 	guard_unknown(g, now, c->guard_rate, all ? 1 : GUARD_SAMPLE);

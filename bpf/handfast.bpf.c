@@ -29,6 +29,7 @@
 #include "count.h"
 #include "parse.h"
 #include "check.h"
+#include "device.h"
 #include "reply.h"
 #include "listener.h"
 #include "request.h"
@@ -43,11 +44,8 @@ static __always_inline bool mac_is_ours(const struct hf_pkt *pkt,
 {
 	const struct ethhdr *eth = pkt->data;
 
-	if (pkt->data + sizeof(*eth) > pkt->data_end)
-		return false;
-	return *(__u16 *)eth->h_dest == *(__u16 *)dev->mac &&
-	       *(__u16 *)(eth->h_dest + 2) == *(__u16 *)(dev->mac + 2) &&
-	       *(__u16 *)(eth->h_dest + 4) == *(__u16 *)(dev->mac + 4);
+	return pkt->data + sizeof(*eth) <= pkt->data_end &&
+	       device_has_mac(dev, eth);
 }
 
 /* The VLAN device that gets a tagged frame; priority tags are none. */
@@ -112,13 +110,9 @@ static __always_inline bool rx_options(struct hf_rx *rx)
 			    &rx->options) == 0;
 }
 
-/* Does a worker read this queue? Its socket leaves the map when it dies. */
 static __always_inline bool rx_has_worker(const struct hf_rx *rx)
 {
-	__u32 slot = rx->dev->first_xsk + rx->ctx->rx_queue_index;
-
-	return rx->ctx->rx_queue_index < rx->dev->queues &&
-	       bpf_map_lookup_elem(&xsks, &slot);
+	return device_has_worker(rx->dev, rx->ctx->rx_queue_index);
 }
 
 static __noinline int syn_receive(struct xdp_md *ctx, struct hf_pkt *pkt,
