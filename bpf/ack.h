@@ -94,10 +94,10 @@ static __always_inline int ack_out_of_window(struct hf_rx *rx,
 static __always_inline int ack_rst(struct hf_rx *rx, struct hf_request *req,
 				   __u64 bits, const struct ack_fields *f)
 {
-	if (!(rx->pkt->flags & TCP_FLAG_ACK) && f->seq != req->irs + 1)
-		return VERDICT(drop_rst);
 	if (ack_is_known(rx, req, bits))
 		return VERDICT(pass_known);
+	if (!(rx->pkt->flags & TCP_FLAG_ACK) && f->seq != req->irs + 1)
+		return VERDICT(drop_rst);
 	if (request_end(&rx->pkt->tuple, req, bits, false))
 		count(HF_R_request_rst);
 	return VERDICT(drop_rst);
@@ -178,6 +178,20 @@ static __always_inline int ack_check(struct hf_rx *rx, struct hf_listener *l,
 	return ack_complete(rx, l, req, bits, &f);
 }
 
+/*
+ * The daemon that comes back will go on with the flow; until then nobody
+ * does. But a half-open request may be forged, on the tuple of a connection.
+ */
+static __always_inline int
+request_without_worker(struct hf_rx *rx, struct hf_request *req, __u64 bits)
+{
+	union request_word w = {.bits = bits};
+
+	if (w.word.state == HF_REQUEST_SYN_RECV && ack_is_known(rx, req, bits))
+		return VERDICT(pass_known);
+	return VERDICT(drop_no_worker);
+}
+
 /* A segment of a flow that has a request. */
 static __always_inline int request_receive(struct hf_rx *rx,
 					   struct hf_request *req, bool worker)
@@ -189,12 +203,12 @@ static __always_inline int request_receive(struct hf_rx *rx,
 	if (rx->now > req->expires_ns || !l)
 		return VERDICT(pass_expired);
 	if (!worker)
-		return VERDICT(drop_no_worker);
+		return request_without_worker(rx, req, bits);
 	if (w.word.state == HF_REQUEST_ACKED)
 		return rx_redirect(rx, HF_R_redirect_flow);
 	if (w.word.state != HF_REQUEST_SYN_RECV)
 		return VERDICT(drop_race);
-	if (l->state == HF_LISTENER_CLOSING)
+	if (l->state != HF_LISTENER_LISTENING)
 		return VERDICT(pass_closing);
 	if (!csum_ok(rx->ctx, rx->pkt))
 		return VERDICT(drop_ack_csum);
