@@ -13,7 +13,8 @@ $(PARSE_TEST): tests/tools/frame.c
 # ------------------------------------------------------------- BPF programs
 
 XDP_TESTS = $(addprefix $(BUILD)/tests/bpf/,test_syn test_syn_again \
-	test_frame test_listener test_cookie test_cookie_ack test_ack)
+	test_frame test_listener test_cookie test_cookie_ack test_ack test_flow \
+	test_ehash)
 BPF_TESTS += $(XDP_TESTS)
 $(XDP_TESTS): $(addprefix tests/bpf/,env.c world.c scene.c reference.c) \
 	tests/tools/frame.c $(wildcard tests/bpf/*.h tests/tools/frame.h \

@@ -158,7 +158,8 @@ void request_put(const struct hf_tuple *key, const struct hf_request *req);
 uint32_t request_count(enum hf_request_state state);
 void table_fill(void); /* syn_table is full after this */
 
-void guard_get(struct hf_guard *sum);
+/* Of the CPU that the tests run on. */
+void guard_get(struct hf_guard *guard);
 /* On all CPUs. */
 void guard_put(const struct hf_guard *guard);
 
@@ -212,11 +213,12 @@ struct row {
 	void (*given)(struct scene *s); /* NULL: a SYN, the world as it is */
 	int verdict;
 	int reason;
-	int info; /* a second counter of kind INFO; 0 is none */
+	int info; /* a second counter, of kind INFO; 0 is none */
 	enum answer answer;
 	enum after after;
 	void (*then)(struct scene *s); /* what else has to be true */
 	bool ipv6;                     /* the scene is IPv6 from the start */
+	int info2;                     /* a third counter */
 };
 
 /* Runs all rows, or those whose rule matches an argument, as tests. */
@@ -227,6 +229,10 @@ int rows_main(const struct row *rows, size_t count, int argc, char **argv);
 		return rows_main(                                              \
 		    rows, sizeof(rows) / sizeof((rows)[0]), argc, argv);       \
 	}
+
+/* For tests that are no rows: world and scene anew, and looked at after. */
+int scene_setup(void **state);
+int scene_teardown(void **state);
 
 /* The one scene, in its first state: a SYN from T_CLIENT4 to T_LOCAL4:80. */
 struct scene *scene_init(void);

@@ -132,10 +132,12 @@ static const char *verdict_name(int verdict)
 	return verdict < 0 || verdict > 4 ? "?" : names[verdict];
 }
 
-static void check_counters(const struct scene *s, int reason, int info)
+static void check_counters(const struct scene *s, int reason, int info,
+			   int info2)
 {
 	for (int i = 0; i < HF_REASON_COUNT; i++) {
-		uint64_t want = (i == reason) + (info && i == info);
+		uint64_t want =
+		    (i == reason) + (info && i == info) + (info2 && i == info2);
 		uint64_t got = s->after[i] - s->before[i];
 
 		if (got != want)
@@ -156,7 +158,7 @@ void scene_expect(struct scene *s, int verdict, int reason)
 {
 	scene_run(s);
 	check_verdict(s, verdict);
-	check_counters(s, reason, 0);
+	check_counters(s, reason, 0, 0);
 }
 
 /* ------------------------------------------------------------- handshake */
@@ -269,14 +271,14 @@ static void row_test(void **state)
 		row->given(s);
 	scene_run(s);
 	check_verdict(s, row->verdict);
-	check_counters(s, row->reason, row->info);
+	check_counters(s, row->reason, row->info, row->info2);
 	check_answer(s, row->answer);
 	check_request(s, row->after);
 	if (row->then)
 		row->then(s);
 }
 
-static int row_setup(void **state)
+int scene_setup(void **state)
 {
 	(void)state;
 	world_reset();
@@ -284,7 +286,7 @@ static int row_setup(void **state)
 	return 0;
 }
 
-static int row_teardown(void **state)
+int scene_teardown(void **state)
 {
 	(void)state;
 	connection_close(&the_scene.connection);
@@ -303,8 +305,8 @@ int rows_main(const struct row *rows, size_t count, int argc, char **argv)
 		tests[i] = (struct CMUnitTest){
 		    .name = rows[i].rule,
 		    .test_func = row_test,
-		    .setup_func = row_setup,
-		    .teardown_func = row_teardown,
+		    .setup_func = scene_setup,
+		    .teardown_func = scene_teardown,
 		    .initial_state = (void *)&rows[i],
 		};
 	if (argc > 1)
