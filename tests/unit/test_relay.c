@@ -301,6 +301,14 @@ static void test_upstream_resets(void **state)
 	relay_stop(&relay);
 }
 
+static bool has_unread(int fd)
+{
+	int bytes = 0;
+
+	ioctl(fd, FIONREAD, &bytes);
+	return bytes > 0;
+}
+
 /* Answers and closes although the client still sends: the answer counts. */
 static void test_upstream_closes_early(void **state)
 {
@@ -312,7 +320,7 @@ static void test_upstream_closes_early(void **state)
 	relay_pair(&relay, &client, &server);
 	send_all(client, 100000);
 	send_all(server, 5000);
-	usleep(20000);
+	assert_true(eventually(has_unread(server) && all_acked(server)));
 	close(server); /* with unread data: a RST */
 	send(client, "more", 4, MSG_NOSIGNAL);
 	assert_int_equal(receive_all(client, &end), 5000);
