@@ -95,3 +95,8 @@ $(BENCH_DIR)/server: $(call bench_obj,tests/bench/server.c) $(BUILD)/libhandfast
 
 $(BENCH_DIR)/stream: $(call bench_obj,tests/bench/stream.c)
 	$(CC) $(LDFLAGS) -o $@ $^
+
+.PHONY: bench
+bench: all $(addprefix $(BENCH_DIR)/,synflood client server stream packet) \
+		$(BUILD)/tests/tools/pass.bpf.o $(bench_selftests)
+	@BUILD=$(BUILD) tests/bench/bench.sh

@@ -21,7 +21,7 @@ OUT=$BUILD/bench
 BENCH_RUNS=${BENCH_RUNS:-10}
 work=
 
-# shellcheck source=tests/bench/lib.sh
+# shellcheck source=tests/bench/lib.sh disable=SC2154,SC2034
 . "$HERE/lib.sh"
 
 BENCH_PARTS=${BENCH_PARTS:-peace capacity flood others rates bulk scaling packet}
@@ -281,10 +281,92 @@ part_bulk() {
 	done
 }
 
+# scaling_cell WHAT N OPTION: ns of a SYN and of an established segment, net.
+# The half-open requests are there only in cases that want some, and a full
+# table takes no more.
+scaling_cell() {
+	local cases=syn_cookie,syn_state,established_pass
+	[ "$1" = half_open ] && cases=${cases}_open
+	[ "$1 $2" = "half_open 49152" ] && cases=${cases/syn_state,/}
+	"$BENCH/packet" --runs 5 --case $cases "$3" "$2" \
+		--json "$work/scaling.json" "$BUILD/handfast.bpf.o" \
+		>"$work/scaling.log" 2>&1 || die "packet failed"
+	awk -F'[":, {}]+' '/"case"/ && !/null/ {ns[$3] = $5}
+		END {
+			for (c in ns) {
+				h = c ~ /_random$/ ? "harness_random" : "harness"
+				if (c !~ /^harness/)
+					printf "%s %.0f\n", c, ns[c] - ns[h]
+			}
+		}' "$work/scaling.json" | while read -r name ns; do
+		row part=scaling what="$1" n="$2" case="${name/_open/}" ns="$ns"
+	done
+}
+
+part_scaling() {
+	local n
+	for n in 1 10 100 1000; do
+		scaling_cell listeners $n --listeners
+	done
+	for n in 0 16384 32768 49152; do # of HF_HALF_OPEN_MAX
+		scaling_cell half_open $n --half-open
+	done
+	for n in 1 10000 100000; do
+		scaling_cell established $n --established
+	done
+	memory_row
+}
+
+# Bytes: syn_table is preallocated; a waiting connection is a kernel socket,
+# here one that an accept queue holds, with the slab's own share.
+memory_row() {
+	local entry free0 free1
+	system_start handfast
+	entry=$("${in_front[@]}" bpftool -j map show pinned "$bpffs/syn_table" |
+		awk -F'[:,{}]' '{for (i = 1; i < NF; i++) {
+			if ($i == "\"bytes_memlock\"") b = $(i + 1)
+			if ($i == "\"max_entries\"") n = $(i + 1)}}
+			END {printf "%.0f", (n > 0) ? b / n : 0}')
+	system_stop
+	free0=$(awk '/^Slab/ {print $2}' /proc/meminfo)
+	"$BENCH/packet" --runs 1 --case none --established 20000 \
+		"$BUILD/handfast.bpf.o" >/dev/null 2>"$work/memory.log" &
+	local pid=$! slab=0 now
+	while kill -0 $pid 2>/dev/null; do
+		now=$(awk '/^Slab/ {print $2}' /proc/meminfo)
+		[ "$now" -gt "$slab" ] && slab=$now
+		sleep 0.05
+	done
+	wait $pid
+	free1=$slab
+	row part=memory half_open_bytes="$entry" \
+		connection_bytes=$(((free1 - free0) * 1024 / 20000))
+}
+
+# The picture: what honest clients get out of each system, by flood.
+picture() {
+	local metric
+	command -v gnuplot >/dev/null || {
+		say "no picture: gnuplot is not installed (make deps-bench)"
+		return
+	}
+	for metric in served rate; do
+		awk -v plot=$metric -f "$HERE/report.awk" "$OUT/rows" \
+			>"$work/$metric.dat"
+	done
+	[ -s "$work/served.dat" ] || return
+	gnuplot -e "dir='$work'; out='$OUT/bench.svg'" "$HERE/bench.gnuplot" ||
+		say "no picture: gnuplot failed"
+}
+
 # ------------------------------------------------------------------ main
 
 run_systems() {
-	local s
+	local s part
+	for part in peace capacity flood others none; do
+		wanted $part && break
+	done
+	[ $part = none ] && return
 	for s in $BENCH_SYSTEMS; do
 		system_there "$s" || continue
 		say "$s"
@@ -318,4 +400,17 @@ fi
 if wanted bulk; then
 	say "bulk"
 	part_bulk
+fi
+if wanted scaling; then
+	say "scaling"
+	part_scaling
+fi
+awk -v json="$OUT/bench.json" -f "$HERE/report.awk" "$OUT/rows" |
+	tee "$OUT/bench.txt"
+picture
+if wanted packet; then
+	printf '\nPackets\n\n'
+	"$BENCH/packet" --synproxy "$BUILD/linux-source/xdp_synproxy_kern.bpf.o" \
+		--json "$OUT/packet.json" "$BUILD/handfast.bpf.o" |
+		tee -a "$OUT/bench.txt"
 fi

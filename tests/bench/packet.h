@@ -21,7 +21,8 @@
 #define BENCH_PORT_UNLISTED 444
 #define BENCH_LISTENER 1 /* index in listen_table */
 #define BENCH_FLOWS HARNESS_FRAMES_MAX
-#define BENCH_CONNECTIONS_MAX BENCH_FLOWS
+#define BENCH_HALF_OPEN_MAX HF_HALF_OPEN_MAX
+#define BENCH_CONNECTIONS_MAX 100000U
 #define BENCH_RUNS_MAX 101
 
 struct harness_skel;
@@ -65,7 +66,6 @@ struct bench_env {
 	uint8_t mac[6];
 	uint8_t peer_mac[6];
 	int xsk_fd;
-	uint32_t connections;
 	uint32_t local; /* address, host order */
 };
 
@@ -78,6 +78,8 @@ struct bench {
 	struct bench_target target[TARGETS];
 	struct bench_world *world;
 	struct bench_flow *flow[FLOWS_SETS];
+	uint32_t flows[FLOWS_SETS]; /* how many of each */
+	uint32_t listeners;
 	uint32_t runs;
 	double clock_ns; /* what the wrapper's own clock adds to a round */
 };
@@ -95,7 +97,7 @@ enum bench_frame_kind {
 
 /* The state of the maps before a run. */
 struct bench_state {
-	bool half_open; /* 16 k requests in SYN_RECV */
+	bool half_open; /* the background flows are in SYN_RECV */
 	bool full;      /* and no more than that allowed */
 	bool cookies;   /* cookies were sent just now */
 	bool guard;     /* the ACK-flood guard is on */
@@ -152,7 +154,8 @@ extern const size_t bench_case_count;
 /* All functions return 0, or -1 with a message written, unless noted. */
 
 int env_make(struct bench_env *env, struct bpf_program *attach);
-int env_connect(struct bench_env *env, const struct bench_flow *flows);
+int env_connect(const struct bench_env *env, const struct bench_flow *flows,
+		uint32_t n);
 /*
  * Keeps a program in the kernel's XDP dispatcher, by attaching it somewhere:
  * else every test run patches kernel text twice, 20 ms each, and calls it
@@ -190,7 +193,8 @@ int world_check(struct bench *b, const struct bench_case *c, uint32_t n);
 /* Requests in all: half open and ACKED, as the fills say. */
 uint64_t world_requests(const struct bench *b);
 
-void flows_make(struct bench *b);
+/* As many as b->flows says; those without a number get one. */
+int flows_make(struct bench *b);
 int frames_make(struct bench *b, struct bench_case *c);
 void frame_syn(const struct bench *b, const struct bench_flow *flow,
 	       enum bench_frame_kind kind, struct harness_frame *frame);

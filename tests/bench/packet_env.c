@@ -9,11 +9,13 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -159,7 +161,8 @@ static int connection_make(const struct sockaddr_in *local,
 	return on;
 }
 
-static uint32_t connections_allowed(void)
+/* How many connections one process can hold. */
+static uint32_t descriptors(void)
 {
 	struct rlimit lim;
 
@@ -167,11 +170,7 @@ static uint32_t connections_allowed(void)
 		return 0;
 	lim.rlim_cur = lim.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &lim);
-	if (lim.rlim_max < 2 * FDS_KEPT)
-		return FDS_KEPT;
-	lim.rlim_max -= FDS_KEPT;
-	return lim.rlim_max < BENCH_CONNECTIONS_MAX ? lim.rlim_max
-						    : BENCH_CONNECTIONS_MAX;
+	return lim.rlim_cur > 2 * FDS_KEPT ? lim.rlim_cur - FDS_KEPT : FDS_KEPT;
 }
 
 /* The kernel's listener stands behind, as it does in service. */
@@ -188,17 +187,15 @@ static int listener_make(const struct sockaddr_in *local)
 	return 0;
 }
 
-int env_connect(struct bench_env *env, const struct bench_flow *flows)
+static int connections_make(const struct bench_env *env,
+			    const struct bench_flow *flows, uint32_t n)
 {
 	struct sockaddr_in local = {
 	    .sin_family = AF_INET,
 	    .sin_addr.s_addr = htonl(env->local),
 	    .sin_port = htons(BENCH_PORT),
 	};
-	uint32_t n = connections_allowed();
 
-	if (!n || listener_make(&local))
-		return -1;
 	for (uint32_t i = 0; i < n; i++) {
 		struct sockaddr_in peer = {
 		    .sin_family = AF_INET,
@@ -213,6 +210,52 @@ int env_connect(struct bench_env *env, const struct bench_flow *flows)
 			return -1;
 		}
 	}
-	env->connections = n;
+	return 0;
+}
+
+/* A process for as many as it can hold; it ends with this one. */
+static int connections_fork(const struct bench_env *env,
+			    const struct bench_flow *flows, uint32_t n)
+{
+	int ready[2];
+	char ok = 0;
+
+	if (pipe(ready))
+		return -1;
+	switch (fork()) {
+	case -1:
+		return -1;
+	case 0:
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(ready[0]);
+		ok = !connections_make(env, flows, n);
+		if (write(ready[1], &ok, 1) == 1)
+			pause();
+		_exit(1);
+	}
+	close(ready[1]);
+	if (read(ready[0], &ok, 1) != 1)
+		ok = 0;
+	close(ready[0]);
+	return ok ? 0 : -1;
+}
+
+int env_connect(const struct bench_env *env, const struct bench_flow *flows,
+		uint32_t n)
+{
+	struct sockaddr_in local = {
+	    .sin_family = AF_INET,
+	    .sin_addr.s_addr = htonl(env->local),
+	    .sin_port = htons(BENCH_PORT),
+	};
+	uint32_t share = descriptors();
+
+	if (!share || listener_make(&local))
+		return -1;
+	for (uint32_t i = 0; i < n; i += share) {
+		if (connections_fork(
+			env, flows + i, n - i < share ? n - i : share))
+			return -1;
+	}
 	return 0;
 }

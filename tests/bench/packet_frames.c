@@ -22,28 +22,32 @@ static uint64_t random_next(uint64_t *state)
 }
 
 /*
- * No two flows are alike: the low bits of the address are an index, the
- * order of which the other bits hide from any hash.
+ * No two flows are alike: 17 bits of an index are in the address, spread over
+ * it by the multiplication, the 18th one in the port.
  */
-void flows_make(struct bench *b)
+static void flow_make(struct bench_flow *flow, uint32_t index, uint64_t *state)
+{
+	uint64_t r = random_next(state);
+
+	flow->saddr = SPOOFED_NET | (index * 40503U & 0x1ffff);
+	flow->sport = 1024 + r % 32000 * 2 + (index >> 17 & 1);
+	flow->seq = r >> 32;
+	flow->tsval = random_next(state);
+}
+
+int flows_make(struct bench *b)
 {
 	uint64_t state = 1;
 	uint32_t index = 0;
 
 	for (int set = 0; set < FLOWS_SETS; set++) {
-		struct bench_flow *flow = calloc(BENCH_FLOWS, sizeof(*flow));
-
-		b->flow[set] = flow;
-		for (uint32_t i = 0; flow && i < BENCH_FLOWS; i++) {
-			uint64_t r = random_next(&state);
-
-			flow[i].saddr =
-			    SPOOFED_NET | (index++ * 40503U & 0x1ffff);
-			flow[i].sport = 1024 + r % 64000;
-			flow[i].seq = r >> 32;
-			flow[i].tsval = random_next(&state);
-		}
+		b->flow[set] = calloc(b->flows[set] + 1, sizeof(**b->flow));
+		if (!b->flow[set])
+			return -1;
+		for (uint32_t i = 0; i < b->flows[set]; i++)
+			flow_make(&b->flow[set][i], index++, &state);
 	}
+	return 0;
 }
 
 static void frame_begin(const struct bench *b, const struct bench_flow *flow,
@@ -202,15 +206,10 @@ static int frame_make(struct bench *b, const struct bench_case *c, uint32_t i,
 	}
 }
 
-static uint32_t flows_there(const struct bench *b, enum bench_flows set)
-{
-	return set == FLOWS_CONNECTED ? b->env.connections : BENCH_FLOWS;
-}
-
 /* [1] has all flows, [0] the first one everywhere. */
 int frames_make(struct bench *b, struct bench_case *c)
 {
-	uint32_t n = flows_there(b, c->flows);
+	uint32_t n = b->flows[c->flows];
 
 	for (int r = 0; r < 2; r++) {
 		c->frames[r] = calloc(BENCH_FLOWS, sizeof(*c->frames[r]));
@@ -218,7 +217,7 @@ int frames_make(struct bench *b, struct bench_case *c)
 			return -1;
 	}
 	for (uint32_t i = 0; i < BENCH_FLOWS; i++) {
-		/* Fewer connections than frames: some more than once. */
+		/* Fewer flows than frames: some more than once. */
 		if (i >= n)
 			c->frames[1][i] = c->frames[1][i % n];
 		else if (frame_make(b, c, i, &c->frames[1][i]))

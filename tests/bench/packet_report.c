@@ -92,10 +92,11 @@ void report_print(const struct bench *b)
 
 	printf("ns a packet, net of the harness (%.0f with one tuple, %.0f "
 	       "with random ones);\nmedian of %u alternating runs, least and "
-	       "most; %u flows, %u established\n\n",
+	       "most; %u half open, %u established, %u listeners\n\n",
 	       figures_median(&harness->figures[0]),
-	       figures_median(&harness->figures[1]), b->runs, BENCH_FLOWS,
-	       b->env.connections);
+	       figures_median(&harness->figures[1]), b->runs,
+	       b->flows[FLOWS_BACKGROUND], b->flows[FLOWS_CONNECTED],
+	       b->listeners);
 	printf("%-22s %8s %11s %16s %8s %11s %16s\n", "", "one", "", "at most",
 	       "random", "", "at most");
 	for (size_t i = 0; i < bench_case_count; i++) {

@@ -36,8 +36,10 @@ enum { M_PORTS, M_LISTENERS, M_FILTER, M_FILLS, M_COUNT };
 
 struct bench_world {
 	struct mapped mapped[M_COUNT];
-	int config, keys, devices, local_addrs, xsks, syn_table, guard, stats;
+	int config, keys, devices, local_addrs, xsks, syn_table, guard, stats,
+	    listen_hash;
 	int cpus;
+	uint32_t half_open;         /* background flows */
 	struct hf_tuple *tuple;     /* of the background flows */
 	struct hf_request *request; /* and their requests */
 	uint64_t set_ns;            /* when world_set() ran */
@@ -85,7 +87,8 @@ static int maps_find(struct bench_world *w, struct bpf_object *obj)
 	       (w->xsks = map_fd(obj, "xsks")) < 0 ||
 	       (w->syn_table = map_fd(obj, "syn_table")) < 0 ||
 	       (w->guard = map_fd(obj, "guard")) < 0 ||
-	       (w->stats = map_fd(obj, "stats")) < 0;
+	       (w->stats = map_fd(obj, "stats")) < 0 ||
+	       (w->listen_hash = map_fd(obj, "listen_hash")) < 0;
 }
 
 static int map_mmap(struct mapped *m, struct bpf_object *obj)
@@ -185,6 +188,43 @@ static void listener_put(struct bench_world *w)
 	};
 }
 
+static void addr_mapped(struct hf_addr *addr, uint32_t ip)
+{
+	memset(addr, 0, sizeof(*addr));
+	addr->b[10] = 0xff;
+	addr->b[11] = 0xff;
+	for (int i = 0; i < 4; i++)
+		addr->b[12 + i] = ip >> (24 - 8 * i);
+}
+
+/*
+ * Others beside it, on ports from 10000: every second one with an address of
+ * its own, so that port_table and listen_hash both fill.
+ */
+static int listeners_put(struct bench_world *w, uint32_t n)
+{
+	struct hf_listener *l = w->mapped[M_LISTENERS].live;
+	struct hf_port *p = w->mapped[M_PORTS].live;
+
+	for (__u32 i = BENCH_LISTENER + 1; i < n + BENCH_LISTENER; i++) {
+		__u16 number = 10000 + i;
+		struct hf_listen_key key = {.port = number};
+
+		l[i] = l[BENCH_LISTENER];
+		l[i].port = number;
+		if (i % 2) {
+			p[number].any4 = i;
+			continue;
+		}
+		p[number].exact = 1;
+		addr_mapped(&l[i].addr, 0x0a0b0001);
+		key.addr = l[i].addr;
+		if (put(w->listen_hash, &key, &i, "listen_hash"))
+			return -1;
+	}
+	return 0;
+}
+
 struct bench_world *world_make(struct bench *b)
 {
 	static const char *const names[M_COUNT] = {
@@ -195,8 +235,9 @@ struct bench_world *world_make(struct bench *b)
 	if (!w)
 		return NULL;
 	w->cpus = libbpf_num_possible_cpus();
-	w->tuple = calloc(BENCH_FLOWS, sizeof(*w->tuple));
-	w->request = calloc(BENCH_FLOWS, sizeof(*w->request));
+	w->half_open = b->flows[FLOWS_BACKGROUND];
+	w->tuple = calloc(w->half_open + 1, sizeof(*w->tuple));
+	w->request = calloc(w->half_open + 1, sizeof(*w->request));
 	if (!w->tuple || !w->request || maps_find(w, obj))
 		goto fail;
 	for (int i = 0; i < M_COUNT; i++) {
@@ -207,6 +248,8 @@ struct bench_world *world_make(struct bench *b)
 	if (config_put(w) || device_put(w, &b->env))
 		goto fail;
 	listener_put(w);
+	if (listeners_put(w, b->listeners))
+		goto fail;
 	return w;
 fail:
 	world_free(w);
@@ -222,15 +265,6 @@ void world_free(struct bench_world *w)
 	free(w->tuple);
 	free(w->request);
 	free(w);
-}
-
-static void addr_mapped(struct hf_addr *addr, uint32_t ip)
-{
-	memset(addr, 0, sizeof(*addr));
-	addr->b[10] = 0xff;
-	addr->b[11] = 0xff;
-	for (int i = 0; i < 4; i++)
-		addr->b[12 + i] = ip >> (24 - 8 * i);
 }
 
 void world_tuple(const struct bench *b, const struct bench_flow *flow,
@@ -271,7 +305,7 @@ static int fill_one(struct bench *b, uint32_t i)
 
 int world_fill(struct bench *b)
 {
-	for (uint32_t i = 0; i < BENCH_FLOWS; i++) {
+	for (uint32_t i = 0; i < b->world->half_open; i++) {
 		if (fill_one(b, i))
 			return -1;
 	}
@@ -303,15 +337,15 @@ static int table_clear(struct bench_world *w)
 static int table_fill(struct bench_world *w)
 {
 	LIBBPF_OPTS(bpf_map_batch_opts, opts);
-	__u32 n = BENCH_FLOWS;
+	__u32 n = w->half_open;
 
-	for (uint32_t i = 0; i < BENCH_FLOWS; i++) {
+	for (uint32_t i = 0; i < n; i++) {
 		w->request[i].synack_ns = w->set_ns - SYNACK_AGO_NS;
 		w->request[i].timer_ns = w->set_ns + NSEC_PER_SEC;
 		w->request[i].expires_ns = w->set_ns + REQUEST_LIFE_NS;
 	}
-	if (!bpf_map_update_batch(
-		w->syn_table, w->tuple, w->request, &n, &opts))
+	if (!n || !bpf_map_update_batch(
+		      w->syn_table, w->tuple, w->request, &n, &opts))
 		return 0;
 	fprintf(stderr, "packet: syn_table not filled: %s\n", strerror(errno));
 	return -1;
@@ -354,7 +388,7 @@ int world_set(struct bench *b, const struct bench_state *state)
 			return -1;
 	}
 	if (state->full)
-		listener(w)->synq_max = BENCH_FLOWS;
+		listener(w)->synq_max = w->half_open;
 	if (state->cookies) {
 		listener(w)->cookie_since_ns = w->set_ns;
 		listener(w)->cookie_last_ns = w->set_ns;
