@@ -32,6 +32,8 @@ static const char *const network[] = {
     "ip addr add " T_PEER6 "/128 dev lo nodad",
     "ip link set hf0 up",
     "ip link set hf1 up",
+    "ip neigh add " T_CLIENT4 " lladdr 02:00:00:00:09:02 dev hf0",
+    "ip neigh add " T_CLIENT6 " lladdr 02:00:00:00:09:02 dev hf0",
 };
 
 static void die(const char *what)
