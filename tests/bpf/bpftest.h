@@ -103,11 +103,11 @@ int kernel_listen(int family, uint16_t port);
 /* Every map as it is before each test, and all that tests change is back. */
 void world_reset(void);
 
-/*
- * Ends all requests the way the daemon does and checks that the fills, the
- * listeners' counts and the filter are back to 0, or what the test had put
- * there, after having held exactly what is in syn_table.
- */
+/* The fills, the listeners' counts and the filter are those of syn_table. */
+void world_check(void);
+
+/* And they go back to 0, or to what the test put there, with the requests:
+ * ends all of them the way the daemon does. */
 void world_check_and_drain(void);
 
 void config_get(struct hf_config *config);

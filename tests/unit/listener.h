@@ -37,6 +37,8 @@ void accept_check(int fd, int client);
 			_exit(1);                                              \
 		}                                                              \
 	} while (0)
+/* fork(2); a child does not outlive its test. */
+pid_t child_fork(void);
 /* The child ended well. */
 void child_wait(pid_t pid);
 void nonblock(int fd);

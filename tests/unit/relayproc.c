@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -21,6 +22,8 @@
 /* In the child. Its standard error goes to `fd`. */
 static void relay_exec(const char *const *args, int fd)
 {
+	/* A test that fails leaves nobody behind. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	dup2(fd, STDERR_FILENO);
 	dup2(fd, STDOUT_FILENO);
 	execv(RELAY, (char *const *)args);
@@ -77,7 +80,6 @@ void relay_start(struct relay *relay, const struct relay_start *start)
 	const char *address = start->upstream ? start->upstream : "127.0.0.1";
 	char listen_on[80], upstream[80];
 	const char *args[ARGS_MAX];
-	int log;
 
 	relay->upstream = tcp_bind(address);
 	if (!start->down)
@@ -88,16 +90,14 @@ void relay_start(struct relay *relay, const struct relay_start *start)
 	    upstream, sizeof(upstream), address, tcp_port(relay->upstream));
 	args_fill(start, args, listen_on, upstream);
 
-	strcpy(relay->log, "/tmp/handfast-relay.XXXXXX");
-	log = mkostemp(relay->log, O_APPEND | O_CLOEXEC);
-	assert_true(log >= 0);
+	relay->log = memfd_create("relay.log", MFD_CLOEXEC);
+	assert_true(relay->log >= 0);
 	relay->pid = fork();
 	if (!relay->pid) {
 		if (start->descriptors)
 			limit_descriptors(start->descriptors);
-		relay_exec(args, log);
+		relay_exec(args, relay->log);
 	}
-	close(log);
 	assert_true(eventually(relay->port = port_logged(relay)));
 }
 
@@ -108,7 +108,7 @@ int relay_wait(struct relay *relay)
 	assert_int_equal(waitpid(relay->pid, &status, 0), relay->pid);
 	if (!WIFEXITED(status) || WEXITSTATUS(status))
 		fprintf(stderr, "%s", relay_log(relay));
-	unlink(relay->log);
+	close(relay->log);
 	close(relay->upstream);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
@@ -142,11 +142,8 @@ int relay_run(const char *const *args, char *text, size_t size)
 const char *relay_log(const struct relay *relay)
 {
 	static char text[65536];
-	int fd = open(relay->log, O_RDONLY | O_CLOEXEC);
-	ssize_t len = fd >= 0 ? read(fd, text, sizeof(text) - 1) : 0;
+	ssize_t len = pread(relay->log, text, sizeof(text) - 1, 0);
 
-	if (fd >= 0)
-		close(fd);
 	text[len > 0 ? len : 0] = '\0';
 	return text;
 }

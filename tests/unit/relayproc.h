@@ -13,7 +13,7 @@ struct relay {
 	pid_t pid;
 	int port;     /* where it listens */
 	int upstream; /* listening socket of the test */
-	char log[64]; /* file with its standard error */
+	int log;      /* what it writes: a memfd */
 };
 
 struct relay_start {

@@ -546,7 +546,7 @@ static void test_processes(void **state)
 	(void)state;
 	assert_int_equal(pipe(report), 0);
 	for (i = 0; i < 4; i++) {
-		pids[i] = fork();
+		pids[i] = child_fork();
 		if (pids[i])
 			continue;
 		crowd_main(&crowd);

@@ -76,7 +76,7 @@ static void limit_check(bool batch)
 
 	for (i = 0; i < 10; i++)
 		clients[i] = fake_connect(fake_channel(&fake));
-	pid = fork();
+	pid = child_fork();
 	if (!pid)
 		limit_child(fd, batch);
 	child_wait(pid);
@@ -101,7 +101,7 @@ static void test_limit_lowered(void **state)
 	(void)state;
 	for (i = 0; i < 3; i++)
 		clients[i] = fake_connect(fake_channel(&fake));
-	pid = fork();
+	pid = child_fork();
 	if (!pid) {
 		child_must(hf_accept(fd, NULL, NULL, 0) >= 0);
 		limit_set(0);

@@ -108,7 +108,7 @@ static void test_no_right(void **state)
 	if (getuid())
 		skip();
 	chmod(fake.path, 0600);
-	pid = fork();
+	pid = child_fork();
 	if (!pid) {
 		if (setgid(65534) || setuid(65534))
 			_exit(2);

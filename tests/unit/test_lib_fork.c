@@ -97,7 +97,7 @@ static void test_fork(void **state)
 
 	(void)state;
 	for (i = 0; i < 4; i++) {
-		pids[i] = fork();
+		pids[i] = child_fork();
 		if (!pids[i])
 			child_main(fd, tcp_port(bound));
 	}
@@ -151,7 +151,7 @@ static void test_fork_busy(void **state)
 	assert_true(eventually(__atomic_load_n(&busy.calls, __ATOMIC_ACQUIRE)));
 	for (i = 0; i < 50; i++) {
 		usleep(500);
-		pid = fork();
+		pid = child_fork();
 		if (!pid) {
 			int own = hf_listen(tcp_bind("127.0.0.1"), 1, NULL);
 
@@ -174,7 +174,7 @@ static void test_parent_dies(void **state)
 
 	(void)state;
 	assert_int_equal(pipe(result), 0);
-	pid = fork();
+	pid = child_fork();
 	if (!pid) {
 		fd = listener_open("127.0.0.1", &bound);
 		if (fork())
