@@ -72,7 +72,20 @@ $(BUILD)/handfastd: $(call obj,$(DAEMON_SRC) $(COMMON_SRC))
 $(BUILD)/handfast-relay: $(call obj,$(RELAY_SRC)) $(BUILD)/user/common/log.o $(BUILD)/libhandfast.a
 	$(CC) $(LDFLAGS) -pthread -o $@ $^
 
-include $(wildcard mk/*.mk)
+include $(wildcard .ci/*.mk user/*/*.mk user/*.mk tests/*/*.mk) tests/tests.mk
+
+.PHONY: help
+help:
+	@echo "make                        build everything"
+	@echo "sudo make demo              dependencies, build, a SYN flood to look at"
+	@echo "sudo make check             dependencies, build, all tests"
+	@echo "sudo make check-unit        one kind of tests: also check-bpf, lint,"
+	@echo "                            check-e2e [T=\"name ...\"]"
+	@echo "sudo make deps-bench bench  against what else there is, under floods"
+	@echo "sudo make bench-packet      nanoseconds a packet"
+	@echo "make fuzz [SECONDS=60]      libFuzzer on parser and codecs"
+	@echo "sudo make install           PREFIX=$(PREFIX) DESTDIR=; uninstall"
+	@echo "make clean                  remove $(BUILD)/"
 
 .PHONY: clean
 clean:

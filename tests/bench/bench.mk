@@ -53,7 +53,7 @@ DEPS_BENCH = haproxy gnuplot-nox
 
 .PHONY: deps-bench
 deps-bench: deps
-	@sh mk/deps.sh $(DEPS_BENCH)
+	@sh .ci/deps.sh $(DEPS_BENCH)
 	@tests/bench/linux-source.sh $(LINUX_SOURCE)
 
 $(LINUX_SOURCE)/vmlinux.h:

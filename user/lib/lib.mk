@@ -1,11 +1,11 @@
-# libhandfast, the relay, and their tests.
+# libhandfast, its example, the relay, and their tests.
 
 # A thread of the library runs: it cannot be taken out by dlclose(3).
 $(BUILD)/libhandfast.so: LDFLAGS += -Wl,-z,nodelete -Wl,-z,defs
 
-EXAMPLES = $(BUILD)/examples/echo
+EXAMPLES = $(BUILD)/user/examples/echo
 all: $(EXAMPLES)
-$(BUILD)/examples/%: $(BUILD)/examples/%.o $(BUILD)/libhandfast.a
+$(BUILD)/user/examples/%: $(BUILD)/user/examples/%.o $(BUILD)/libhandfast.a
 	$(CC) $(LDFLAGS) -pthread -o $@ $^
 
 LIB_TESTS = $(addprefix $(BUILD)/tests/unit/,test_lib test_lib_kernel \

@@ -9,6 +9,6 @@ DEPS_TEST = libcmocka-dev iproute2 util-linux procps ethtool nftables curl \
 
 .PHONY: deps deps-build
 deps-build:
-	@sh mk/deps.sh $(DEPS_BUILD)
+	@sh .ci/deps.sh $(DEPS_BUILD)
 deps:
-	@sh mk/deps.sh $(DEPS_BUILD) $(DEPS_TEST)
+	@sh .ci/deps.sh $(DEPS_BUILD) $(DEPS_TEST)

@@ -233,7 +233,7 @@ wait_socket() {
 start_watch() {
 	local title="SYN flood, $DEMO_RATE spoofed SYN/s, and $REQUESTS honest requests a second"
 	exec 3> >(trap '' INT
-		exec "${in_front[@]}" "$BUILD/demo/watch" \
+		exec "${in_front[@]}" "$BUILD/tests/demo/watch" \
 			"$work" "$BPFFS" "$DEMO_RATE" "$title")
 	watch_pid=$!
 	echo "name 0 nginx, cookies off" >&3
