@@ -16,17 +16,16 @@ struct ack_fields {
 };
 
 static __always_inline void
-ack_fields_read(const struct hf_rx *rx, __u8 snd_wscale, struct ack_fields *f)
+ack_fields_read(const struct hf_pkt *pkt, __u8 snd_wscale, struct ack_fields *f)
 {
-	const struct tcphdr *tcp = rx->pkt->tcp;
-	__u8 flags = rx->pkt->flags;
+	__u8 flags = pkt->flags;
 
-	f->seq = bpf_ntohl(tcp->seq);
-	f->ack = bpf_ntohl(tcp->ack_seq);
-	f->payload = rx->pkt->l4_len - rx->header;
+	f->seq = bpf_ntohl(pkt->seq);
+	f->ack = bpf_ntohl(pkt->ack_seq);
+	f->payload = pkt->l4_len - pkt->header;
 	f->end_seq = f->seq + f->payload + !!(flags & TCP_FLAG_FIN) +
 		     !!(flags & TCP_FLAG_SYN);
-	f->window = bpf_ntohs(tcp->window);
+	f->window = bpf_ntohs(pkt->window);
 	if (snd_wscale != HF_WSCALE_NONE)
 		f->window <<= snd_wscale & 15;
 }
@@ -44,7 +43,7 @@ static __always_inline int rx_redirect(struct hf_rx *rx, enum hf_reason reason)
 static __always_inline bool ack_tstamp_ok(const struct hf_rx *rx,
 					  const struct hf_request *req)
 {
-	const struct hf_options *o = &rx->options;
+	const struct hf_options *o = rx->options;
 
 	if (!(req->flags & HF_REQUEST_TSTAMP) || !o->tstamp)
 		return true;
@@ -63,7 +62,7 @@ static __always_inline bool ack_tstamp_ok(const struct hf_rx *rx,
 static __always_inline bool ack_is_known(struct hf_rx *rx,
 					 struct hf_request *req, __u64 bits)
 {
-	if (ehash_find(rx->ctx, &rx->pkt->tuple, rx->pkt->ipv6) != EHASH_KNOWN)
+	if (ehash_find(rx->ctx, rx->pkt) != EHASH_KNOWN)
 		return false;
 	if (request_end(&rx->pkt->tuple, req, bits, false))
 		count(HF_R_request_bogus);
@@ -142,8 +141,8 @@ static __always_inline int ack_complete(struct hf_rx *rx, struct hf_listener *l,
 	}
 	req->snd_wnd = f->window;
 	req->ack_seq = f->seq;
-	if (rx->options.tstamp && !hf_seq_after(f->seq, req->irs + 1))
-		req->ts_recent = rx->options.tsval;
+	if (rx->options->tstamp && !hf_seq_after(f->seq, req->irs + 1))
+		req->ts_recent = rx->options->tsval;
 	LISTENER_COUNT(req->listener, acked);
 	return rx_redirect(rx, HF_R_redirect_acked);
 }
@@ -156,7 +155,7 @@ static __always_inline int ack_check(struct hf_rx *rx, struct hf_listener *l,
 	__u32 nxt = req->irs + 1;
 	struct ack_fields f;
 
-	ack_fields_read(rx, req->snd_wscale, &f);
+	ack_fields_read(rx->pkt, req->snd_wscale, &f);
 	if (flags & TCP_FLAG_ACK && f.ack != req->iss + 1)
 		return ack_wrong(rx, req, bits);
 	if (!ack_tstamp_ok(rx, req) ||
@@ -210,123 +209,142 @@ static __always_inline int request_receive(struct hf_rx *rx,
 		return VERDICT(drop_race);
 	if (l->state != HF_LISTENER_LISTENING)
 		return VERDICT(pass_closing);
-	if (!csum_ok(rx->ctx, rx->pkt))
+	switch (segment_read(rx->ctx, rx->pkt, rx->options)) {
+	case SEGMENT_OK:
+		return ack_check(rx, l, req, bits);
+	case SEGMENT_CSUM_BAD:
 		return VERDICT(drop_ack_csum);
-	return ack_check(rx, l, req, bits);
+	default:
+		return XDP_PASS;
+	}
 }
 
-/* The request that a valid cookie stands for, complete from the start. */
-static __always_inline int cookie_complete(struct hf_rx *rx,
-					   struct hf_listener *l, __u32 index,
-					   const struct hf_cookie *cookie)
+/*
+ * Is this ACK an answer to a cookie of ours? Fills the options, and for a
+ * valid one scratch->cookie and the flow's hash. Under an ACK flood nearly
+ * all fail at the MAC, which is all that they cost.
+ */
+__noinline int cookie_check(struct xdp_md *ctx, const struct hf_pkt *pkt,
+			    struct hf_options *o)
 {
 	struct hf_scratch *s = map_one(&scratch);
+	struct hf_recent *r = map_one(&recent);
+	struct hf_config *c = map_one(&config);
+	struct hf_keys *k = map_one(&keys);
+	__u32 now, age;
+	bool tstamp;
+
+	if (!pkt || !o || !s || !r || !c || !k || !pkt->header ||
+	    !options_read(ctx, pkt, o))
+		return false;
+	tstamp = o->tstamp && c->timestamps;
+	if (!hf_cookie_check(&pkt->tuple, pkt->ipv6, k, bpf_ntohl(pkt->seq) - 1,
+			     bpf_ntohl(pkt->ack_seq) - 1, tstamp, o->tsecr,
+			     &s->cookie))
+		return false;
+	s->flow_hash = hf_flow_hash(&pkt->tuple, pkt->ipv6, k->flow, 0);
+	if (!tstamp)
+		return true;
+	now = flow_tsval(r->now, (__u32)s->flow_hash);
+	age = (__u32)hf_ns_to_ms(2 * c->key_epoch_ns);
+	return hf_cookie_is_fresh(o->tsecr, now, age);
+}
+
+enum cookie_result {
+	COOKIE_TAKEN,
+	COOKIE_CSUM_BAD,
+	COOKIE_KNOWN, /* the connection exists already */
+	COOKIE_ACCEPTQ_FULL,
+	COOKIE_TABLE_FULL,
+};
+
+/*
+ * The request that a valid cookie stands for, complete from the start.
+ * request_begin() began it, cookie_check() left what the cookie says: the
+ * same agreement as for the SYN. Returns enum cookie_result.
+ */
+__noinline int cookie_take(struct xdp_md *ctx, const struct hf_pkt *pkt,
+			   struct hf_options *o, struct hf_listener *l,
+			   const struct hf_device *dev)
+{
+	struct hf_scratch *s = map_one(&scratch);
+	struct hf_recent *r = map_one(&recent);
+	struct hf_config *c = map_one(&config);
 	struct hf_request *req;
 	struct ack_fields f;
 
-	if (!s)
-		return XDP_PASS;
+	if (!pkt || !o || !l || !dev || !s || !r || !c || !csum_ok(ctx, pkt))
+		return COOKIE_CSUM_BAD;
+	if (ehash_lookup(ctx, pkt) == EHASH_KNOWN)
+		return COOKIE_KNOWN;
 	req = &s->req;
-	__builtin_memset(req, 0, sizeof(*req));
-	/* What the SYN said, as the cookie kept it: the same agreement. */
-	rx->options.mss = cookie->mss;
-	rx->options.wscale = cookie->wscale;
-	rx->options.sack_perm = cookie->sack;
-	rx_agree(rx, l, index, req);
-	ack_fields_read(rx, req->snd_wscale, &f);
+	o->mss = s->cookie.mss;
+	o->wscale = s->cookie.wscale;
+	o->sack_perm = s->cookie.sack;
+	request_agree(req, pkt, o, l, dev, c);
+	request_flow(req, s->flow_hash, pkt, c);
+	ack_fields_read(pkt, req->snd_wscale, &f);
 	req->irs = f.seq - 1;
 	req->iss = f.ack - 1;
 	req->ack_seq = f.seq;
 	req->snd_wnd = f.window;
-	req->tsval_first = rx->options.tsecr;
-	req->tsval_last = rx->options.tsecr;
+	req->tsval_first = o->tsecr;
+	req->tsval_last = o->tsecr;
 	req->flags |= HF_REQUEST_COOKIE;
-	req->synack_ns = rx->now;
-	req->timer_ns = rx->now + SYNACK_TIMEOUT_NS;
-	req->expires_ns = rx->now + REQUEST_LIFE_NS;
+	req->synack_ns = r->now;
+	req->timer_ns = r->now + SYNACK_TIMEOUT_NS;
+	req->expires_ns = r->now + REQUEST_LIFE_NS;
 	req->word.state = HF_REQUEST_ACKED;
-	request_link(rx, req);
-	if (!acceptq_take(l)) {
+	/* The time may be the same as for this flow's last request. */
+	req->word.generation = (__u32)((r->now >> 5) + r->requests++);
+	if (!acceptq_take(l))
+		return COOKIE_ACCEPTQ_FULL;
+	if (request_insert(&pkt->tuple, req, l)) {
+		acceptq_give(l);
+		return COOKIE_TABLE_FULL;
+	}
+	return COOKIE_TAKEN;
+}
+
+static __always_inline int cookie_refused(struct hf_rx *rx,
+					  struct hf_listener *l, __u32 index,
+					  enum cookie_result why)
+{
+	switch (why) {
+	case COOKIE_CSUM_BAD:
+		return VERDICT(drop_ack_csum);
+	case COOKIE_KNOWN:
+		return XDP_PASS;
+	case COOKIE_ACCEPTQ_FULL:
 		LISTENER_COUNT(index, dropped);
 		if (l->overflow == HF_OVERFLOW_RST)
 			return rx_reset(rx, HF_R_rst_overflow);
 		return VERDICT(drop_ack_acceptq_full);
-	}
-	if (request_insert(&rx->pkt->tuple, req, l)) {
-		acceptq_give(l);
+	default:
 		LISTENER_COUNT(index, dropped);
 		return VERDICT(drop_ack_table_full);
 	}
-	LISTENER_COUNT(index, acked);
-	LISTENER_COUNT(index, acked_cookie);
-	return rx_redirect(rx, HF_R_redirect_cookie);
 }
 
-/* What a cookie is checked with. */
-struct cookie_ack {
-	__u32 irs;
-	__u32 iss;
-	__u32 tsecr;
-	__u32 now; /* our clock for the flow, milliseconds */
-	bool tstamp;
-};
-
-__noinline int cookie_check(const struct hf_tuple *t, bool ipv6,
-			    const struct cookie_ack *ack,
-			    struct hf_cookie *cookie)
-{
-	struct hf_config *c = map_one(&config);
-	struct hf_keys *k = map_one(&keys);
-
-	if (!t || !ack || !cookie || !c || !k)
-		return 0;
-	return hf_cookie_check(t, ipv6, k, ack->irs, ack->iss, ack->tstamp,
-			       ack->tsecr, ack->now,
-			       (__u32)hf_ns_to_ms(2 * c->key_epoch_ns), cookie);
-}
-
-static __always_inline bool cookie_is_valid(struct hf_rx *rx,
-					    struct hf_cookie *cookie)
-{
-	struct cookie_ack ack = {
-	    .irs = bpf_ntohl(rx->pkt->tcp->seq) - 1,
-	    .iss = bpf_ntohl(rx->pkt->tcp->ack_seq) - 1,
-	    .tsecr = rx->options.tsecr,
-	    .tstamp = rx->options.tstamp && rx->config->timestamps,
-	};
-
-	if (ack.tstamp) {
-		rx->flow_hash = flow_hash(&rx->pkt->tuple, rx->pkt->ipv6);
-		ack.now = flow_tsval(rx->now, (__u32)rx->flow_hash);
-	}
-	return cookie_check(&rx->pkt->tuple, rx->pkt->ipv6, &ack, cookie);
-}
-
-/*
- * A segment without a request, on a port that sent cookies of late. The hash
- * comes first: under an ACK flood nearly all fail there.
- */
+/* A segment without a request, with a valid cookie. */
 static __always_inline int cookie_receive(struct hf_rx *rx)
 {
 	__u64 lifetime = 2 * rx->config->key_epoch_ns;
-	struct hf_cookie cookie = {};
+	enum cookie_result result;
 	struct hf_listener *l;
 	__u32 index = 0;
 
-	if (!cookie_is_valid(rx, &cookie))
-		return established(rx->ctx, rx->pkt);
-	if (!rx->flow_hash)
-		rx->flow_hash = flow_hash(&rx->pkt->tuple, rx->pkt->ipv6);
-	l = listener_find(rx->port, &rx->pkt->tuple, rx->pkt->ipv6,
-			  rx->l3_ifindex, (__u32)rx->flow_hash, &index);
+	l = listener_find(rx->recent, rx->port, rx->pkt, &index);
 	if (!l || l->state != HF_LISTENER_LISTENING ||
 	    !listener_takes_cookies(l, rx->now, lifetime))
 		return VERDICT(pass_cookie_bad);
-	if (!csum_ok(rx->ctx, rx->pkt))
-		return VERDICT(drop_ack_csum);
-	if (ehash_find(rx->ctx, &rx->pkt->tuple, rx->pkt->ipv6) == EHASH_KNOWN)
-		return XDP_PASS;
-	return cookie_complete(rx, l, index, &cookie);
+	request_begin(rx, l, index);
+	result = cookie_take(rx->ctx, rx->pkt, rx->options, l, rx->l3_dev);
+	if (result != COOKIE_TAKEN)
+		return cookie_refused(rx, l, index, result);
+	LISTENER_COUNT(index, acked);
+	LISTENER_COUNT(index, acked_cookie);
+	return rx_redirect(rx, HF_R_redirect_cookie);
 }
 
 #endif

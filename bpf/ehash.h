@@ -16,22 +16,23 @@ enum ehash_result {
 };
 
 /* The kernel's listener is what unknown tuples meet: that is a miss. */
-__noinline int ehash_find(struct xdp_md *ctx, const struct hf_tuple *t,
-			  bool ipv6)
+static __always_inline enum ehash_result ehash_lookup(struct xdp_md *ctx,
+						      const struct hf_pkt *pkt)
 {
+	const struct hf_tuple *t = &pkt->tuple;
 	struct bpf_sock_tuple sk_tuple = {};
 	enum ehash_result result = EHASH_KNOWN;
-	__u32 size = ipv6 ? sizeof(sk_tuple.ipv6) : sizeof(sk_tuple.ipv4);
 	struct bpf_sock *sk;
+	__u32 size;
 
-	if (!t)
-		return EHASH_NONE;
-	if (ipv6) {
+	if (pkt->ipv6) {
+		size = sizeof(sk_tuple.ipv6);
 		__builtin_memcpy(sk_tuple.ipv6.saddr, t->raddr.b, 16);
 		__builtin_memcpy(sk_tuple.ipv6.daddr, t->laddr.b, 16);
 		sk_tuple.ipv6.sport = bpf_htons(t->rport);
 		sk_tuple.ipv6.dport = bpf_htons(t->lport);
 	} else {
+		size = sizeof(sk_tuple.ipv4);
 		__builtin_memcpy(&sk_tuple.ipv4.saddr, t->raddr.b + 12, 4);
 		__builtin_memcpy(&sk_tuple.ipv4.daddr, t->laddr.b + 12, 4);
 		sk_tuple.ipv4.sport = bpf_htons(t->rport);
@@ -48,11 +49,16 @@ __noinline int ehash_find(struct xdp_md *ctx, const struct hf_tuple *t,
 	return result;
 }
 
+__noinline int ehash_find(struct xdp_md *ctx, const struct hf_pkt *pkt)
+{
+	return pkt ? ehash_lookup(ctx, pkt) : EHASH_NONE;
+}
+
 /* Counts `n` unknown segments; more than the rate in a second: guard on. */
 static __always_inline void guard_unknown(struct hf_guard *g, __u64 now,
 					  __u32 rate, __u32 n)
 {
-	if (now - g->window_ns > NSEC_PER_SEC) {
+	if (ns_since(now, g->window_ns) > NSEC_PER_SEC) {
 		g->window_ns = now;
 		g->unknown = 0;
 	}
@@ -67,24 +73,45 @@ static __always_inline void guard_unknown(struct hf_guard *g, __u64 now,
  * no socket here. Nor anything while no worker runs: the kernel's listener
  * may send SYN cookies then, and ehash does not know whom to.
  */
-__noinline int guard_applies(struct xdp_md *ctx, const struct hf_tuple *t,
-			     bool ipv6)
+static __always_inline bool
+guard_applies(struct xdp_md *ctx, const struct hf_pkt *pkt, struct hf_recent *r)
 {
 	void *data_end = (void *)(long)ctx->data_end;
 	struct ethhdr *eth = (void *)(long)ctx->data;
-	__u32 ifindex = ctx->ingress_ifindex;
-	__u32 number, index = 0;
-	struct hf_device *dev;
-	struct hf_port *port;
+	__u32 number = pkt->tuple.lport, index = 0;
+	const struct hf_device *dev = recent_device(r, ctx->ingress_ifindex);
+	struct hf_port *port = bpf_map_lookup_elem(&port_table, &number);
 
-	if (!t || (void *)(eth + 1) > data_end)
-		return 0;
-	number = t->lport;
-	port = bpf_map_lookup_elem(&port_table, &number);
-	dev = bpf_map_lookup_elem(&devices, &ifindex);
-	return port && dev && device_has_mac(dev, eth) &&
+	if (!port || !dev || (void *)(eth + 1) > data_end)
+		return false;
+	return device_has_mac(dev, eth) &&
 	       device_has_worker(dev, ctx->rx_queue_index) &&
-	       listener_find(port, t, ipv6, ifindex, 0, &index) != NULL;
+	       listener_find(r, port, pkt, &index) != NULL;
+}
+
+/* Looks the segment up, and counts it if nobody knows it. A verdict. */
+__noinline int guard_look(struct xdp_md *ctx, const struct hf_pkt *pkt)
+{
+	struct hf_recent *r = map_one(&recent);
+	struct hf_guard *g = map_one(&guard);
+	struct hf_config *c = map_one(&config);
+	bool all;
+	__u64 now;
+
+	if (!pkt || !r || !g || !c || !c->guard_rate)
+		return XDP_PASS;
+	now = recent_now(r);
+	if (g->until_ns && now > g->until_ns)
+		g->until_ns = 0;
+	all = g->until_ns != 0;
+	count(HF_R_guard_lookups);
+	if (ehash_lookup(ctx, pkt) != EHASH_NONE)
+		return XDP_PASS;
+	if (!guard_applies(ctx, pkt, r))
+		return XDP_PASS;
+	count(HF_R_guard_unknown);
+	guard_unknown(g, now, c->guard_rate, all ? 1 : GUARD_SAMPLE);
+	return all ? VERDICT(drop_ack_unknown) : XDP_PASS;
 }
 
 /*
@@ -97,32 +124,13 @@ static __always_inline int established(struct xdp_md *ctx,
 				       const struct hf_pkt *pkt)
 {
 	struct hf_guard *g = map_one(&guard);
-	struct hf_config *c;
-	bool all;
-	__u64 now;
 
 	if (!g)
 		return XDP_PASS;
 	g->seen++;
-	all = g->until_ns != 0;
-	if ((!all && g->seen % GUARD_SAMPLE) || pkt->vlan_count)
+	if ((!g->until_ns && g->seen % GUARD_SAMPLE) || pkt->vlan_count)
 		return XDP_PASS;
-	c = map_one(&config);
-	if (!c || !c->guard_rate)
-		return XDP_PASS;
-	now = bpf_ktime_get_ns();
-	if (all && now > g->until_ns) {
-		g->until_ns = 0;
-		all = false;
-	}
-	count(HF_R_guard_lookups);
-	if (ehash_find(ctx, &pkt->tuple, pkt->ipv6) != EHASH_NONE)
-		return XDP_PASS;
-	if (!guard_applies(ctx, &pkt->tuple, pkt->ipv6))
-		return XDP_PASS;
-	count(HF_R_guard_unknown);
-	guard_unknown(g, now, c->guard_rate, all ? 1 : GUARD_SAMPLE);
-	return all ? VERDICT(drop_ack_unknown) : XDP_PASS;
+	return guard_look(ctx, pkt);
 }
 
 #endif

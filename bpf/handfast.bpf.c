@@ -30,6 +30,7 @@
 #include "parse.h"
 #include "check.h"
 #include "device.h"
+#include "recent.h"
 #include "reply.h"
 #include "listener.h"
 #include "request.h"
@@ -39,20 +40,20 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-static __always_inline bool mac_is_ours(const struct hf_pkt *pkt,
+static __always_inline bool mac_is_ours(struct xdp_md *ctx,
 					const struct hf_device *dev)
 {
-	const struct ethhdr *eth = pkt->data;
+	void *data_end = (void *)(long)ctx->data_end;
+	const struct ethhdr *eth = (void *)(long)ctx->data;
 
-	return pkt->data + sizeof(*eth) <= pkt->data_end &&
-	       device_has_mac(dev, eth);
+	return (const void *)(eth + 1) <= data_end && device_has_mac(dev, eth);
 }
 
 /* The VLAN device that gets a tagged frame; priority tags are none. */
 static __always_inline bool rx_vlan(struct hf_rx *rx)
 {
-	const struct hf_pkt *pkt = rx->pkt;
-	struct hf_vlan_key key = {.ifindex = rx->l3_ifindex};
+	struct hf_pkt *pkt = rx->pkt;
+	struct hf_vlan_key key = {.ifindex = pkt->l3_ifindex};
 	__u16 outer = bpf_ntohs(pkt->vlan_tci[0]) & VLAN_VID_MASK;
 	__u16 inner = 0;
 	__u32 *upper;
@@ -70,8 +71,8 @@ static __always_inline bool rx_vlan(struct hf_rx *rx)
 	upper = bpf_map_lookup_elem(&vlans, &key);
 	if (!upper)
 		return false;
-	rx->l3_ifindex = *upper;
-	rx->l3_dev = bpf_map_lookup_elem(&devices, upper);
+	pkt->l3_ifindex = *upper;
+	rx->l3_dev = recent_device(rx->recent, *upper);
 	return rx->l3_dev != NULL;
 }
 
@@ -79,35 +80,28 @@ static __always_inline bool rx_vlan(struct hf_rx *rx)
 static __always_inline bool rx_init(struct hf_rx *rx, struct xdp_md *ctx,
 				    struct hf_pkt *pkt, struct hf_port *port)
 {
-	__u32 ifindex = ctx->ingress_ifindex;
-
 	rx->ctx = ctx;
 	rx->pkt = pkt;
 	rx->port = port;
-	rx->flow_hash = 0;
-	rx->l3_ifindex = ifindex;
 	rx->config = map_one(&config);
-	rx->keys = map_one(&keys);
-	rx->dev = bpf_map_lookup_elem(&devices, &ifindex);
-	if (!rx->config || !rx->keys || !rx->dev)
+	rx->recent = map_one(&recent);
+	rx->scratch = map_one(&scratch);
+	if (!rx->config || !rx->recent || !rx->scratch)
+		return false;
+	rx->options = &rx->scratch->options;
+	rx->now = recent_now(rx->recent);
+	pkt->l3_ifindex = ctx->ingress_ifindex;
+	rx->dev = recent_device(rx->recent, pkt->l3_ifindex);
+	if (!rx->dev)
 		return false;
 	rx->l3_dev = rx->dev;
 	if (pkt->vlan_count && !rx_vlan(rx))
 		return false;
-	if (!mac_is_ours(pkt, rx->l3_dev))
+	if (!mac_is_ours(ctx, rx->l3_dev))
 		return false;
 	if (addr_is_link_local(&pkt->tuple.laddr))
-		pkt->tuple.scope = rx->l3_ifindex;
-	rx->header = tcp_header_len(pkt);
-	rx->now = bpf_ktime_get_ns();
+		pkt->tuple.scope = pkt->l3_ifindex;
 	return true;
-}
-
-static __always_inline bool rx_options(struct hf_rx *rx)
-{
-	return options_read(rx->ctx, rx->pkt->l4_off + sizeof(struct tcphdr),
-			    rx->header - sizeof(struct tcphdr),
-			    &rx->options) == 0;
 }
 
 static __always_inline bool rx_has_worker(const struct hf_rx *rx)
@@ -115,19 +109,15 @@ static __always_inline bool rx_has_worker(const struct hf_rx *rx)
 	return device_has_worker(rx->dev, rx->ctx->rx_queue_index);
 }
 
-static __noinline int syn_receive(struct xdp_md *ctx, struct hf_pkt *pkt,
-				  struct hf_port *port)
+static __always_inline int syn_receive(struct hf_rx *rx)
 {
+	const struct hf_pkt *pkt = rx->pkt;
 	struct hf_request *req = NULL;
 	struct hf_listener *l;
-	struct hf_rx rx;
 	__u32 index = 0;
+	int read;
 
-	if (!rx_init(&rx, ctx, pkt, port))
-		return XDP_PASS;
-	rx.flow_hash = flow_hash(&pkt->tuple, pkt->ipv6);
-	l = listener_find(port, &pkt->tuple, pkt->ipv6, rx.l3_ifindex,
-			  (__u32)rx.flow_hash, &index);
+	l = listener_find(rx->recent, rx->port, pkt, &index);
 	if (!l)
 		return XDP_PASS;
 	if (l->state == HF_LISTENER_CLOSING)
@@ -135,70 +125,79 @@ static __noinline int syn_receive(struct xdp_md *ctx, struct hf_pkt *pkt,
 	LISTENER_COUNT(index, syn_recv);
 	if (source_is_martian(&pkt->tuple, pkt->ipv6))
 		return VERDICT(drop_syn_source);
-	if (!rx.header || !rx_options(&rx))
+	read = segment_read(rx->ctx, pkt, rx->options);
+	if (read == SEGMENT_MALFORMED)
 		return VERDICT(drop_syn_malformed);
-	if (rx.options.auth)
+	if (rx->options->auth)
 		return VERDICT(pass_tcp_auth);
-	if (!csum_ok(ctx, pkt))
+	if (read != SEGMENT_OK)
 		return VERDICT(drop_syn_csum);
-	if (!rx_has_worker(&rx) || rx.dev->draining)
-		return syn_without_worker(&rx);
-	if (rx.config->paused)
+	if (!rx_has_worker(rx) || rx->dev->draining)
+		return syn_without_worker(rx);
+	if (rx->config->paused)
 		return VERDICT(drop_paused);
 	if (filter_hit(&pkt->tuple))
 		req = bpf_map_lookup_elem(&syn_table, &pkt->tuple);
-	if (req && rx.now <= req->expires_ns && request_listener(req))
-		return syn_known(&rx, req);
+	if (req && rx->now <= req->expires_ns && request_listener(req))
+		return syn_known(rx, req);
 	if (req)
 		request_end(&pkt->tuple, req, request_word_read(req), false);
-	return syn_new(&rx, l, index);
+	return syn_new(rx, l, index);
 }
 
-/* Everything but a SYN, on a port where a request or a cookie is possible. */
-static __noinline int segment_receive(struct xdp_md *ctx, struct hf_pkt *pkt,
-				      struct hf_port *port, bool hit)
-{
-	struct hf_request *req = NULL;
-	struct hf_rx rx;
-	bool worker;
+/* Neither a request's nor a cookie's. */
+#define SEGMENT_ESTABLISHED -1
 
-	if (!rx_init(&rx, ctx, pkt, port) || !rx.header)
-		return XDP_PASS;
-	worker = rx_has_worker(&rx);
+/* Everything but a SYN, on a port where a request or a cookie is possible. */
+static __always_inline int segment_receive(struct hf_rx *rx, bool hit)
+{
+	const struct hf_pkt *pkt = rx->pkt;
+	struct hf_request *req = NULL;
+	bool worker = rx_has_worker(rx);
+
 	if (hit)
 		req = bpf_map_lookup_elem(&syn_table, &pkt->tuple);
-	if (!req && (!port->cookies || !worker ||
-		     (pkt->flags & (TCP_FLAG_ACK | TCP_FLAG_RST |
-				    TCP_FLAG_SYN)) != TCP_FLAG_ACK))
-		return established(ctx, pkt);
-	if (!rx_options(&rx))
-		return XDP_PASS;
 	if (req)
-		return request_receive(&rx, req, worker);
-	return cookie_receive(&rx);
+		return request_receive(rx, req, worker);
+	if (!rx->port->cookies || !worker ||
+	    (pkt->flags & (TCP_FLAG_ACK | TCP_FLAG_RST | TCP_FLAG_SYN)) !=
+		TCP_FLAG_ACK)
+		return SEGMENT_ESTABLISHED;
+	if (!cookie_check(rx->ctx, pkt, rx->options))
+		return SEGMENT_ESTABLISHED;
+	return cookie_receive(rx);
 }
 
 SEC("xdp.frags")
 int handfast_xdp(struct xdp_md *ctx)
 {
+	bool syn, hit = false;
 	struct hf_port *port;
 	struct hf_pkt pkt;
+	struct hf_rx rx;
 	__u32 number;
-	bool hit;
+	int verdict;
 
 	if (!parse(ctx, &pkt))
 		return XDP_PASS;
-	number = bpf_ntohs(pkt.tcp->dest);
+	number = pkt.tuple.lport;
 	port = bpf_map_lookup_elem(&port_table, &number);
 	if (!port || !(port->any4 | port->any6 | port->exact))
 		return XDP_PASS;
-	if ((pkt.flags & (TCP_FLAG_SYN | TCP_FLAG_ACK | TCP_FLAG_RST |
-			  TCP_FLAG_FIN)) == TCP_FLAG_SYN)
-		return syn_receive(ctx, &pkt, port);
-	hit = filter_hit(&pkt.tuple);
-	if (!hit && !port->cookies)
-		return established(ctx, &pkt);
-	return segment_receive(ctx, &pkt, port, hit);
+	syn = (pkt.flags & (TCP_FLAG_SYN | TCP_FLAG_ACK | TCP_FLAG_RST |
+			    TCP_FLAG_FIN)) == TCP_FLAG_SYN;
+	if (!syn) {
+		hit = filter_hit(&pkt.tuple);
+		if (!hit && !port->cookies)
+			return established(ctx, &pkt);
+	}
+	if (!rx_init(&rx, ctx, &pkt, port))
+		return XDP_PASS;
+	if (syn)
+		return syn_receive(&rx);
+	verdict = segment_receive(&rx, hit);
+	return verdict == SEGMENT_ESTABLISHED ? established(ctx, &pkt)
+					      : verdict;
 }
 
 /* ----------------------------------------------- the daemon's programs */

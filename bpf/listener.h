@@ -19,13 +19,9 @@ static __always_inline __u32 listen_hash_find(const struct hf_addr *addr,
 	return index ? *index : 0;
 }
 
-static __always_inline bool addr_is_local(const struct hf_addr *addr)
-{
-	return bpf_map_lookup_elem(&local_addrs, addr) != NULL;
-}
-
 /* Listeners of this port that are in listen_hash. */
-static __always_inline __u32 listener_find_exact(const struct hf_tuple *t,
+static __always_inline __u32 listener_find_exact(struct hf_recent *r,
+						 const struct hf_tuple *t,
 						 bool ipv6, __u32 ifindex)
 {
 	struct hf_addr any = {};
@@ -37,7 +33,7 @@ static __always_inline __u32 listener_find_exact(const struct hf_tuple *t,
 	index = listen_hash_find(&t->laddr, t->lport, ifindex);
 	if (!index)
 		index = listen_hash_find(&t->laddr, t->lport, 0);
-	if (index || !addr_is_local(&t->laddr))
+	if (index || !recent_addr_is_local(r, &t->laddr))
 		return index;
 	if (!ipv6) {
 		addr_from_ipv4(&any, 0);
@@ -57,11 +53,21 @@ static __always_inline __u32 listener_find_exact(const struct hf_tuple *t,
 	return index;
 }
 
+/* What stays the same for a flow: upper half ISN, lower half TSval. */
+__noinline __u64 flow_hash(const struct hf_tuple *t, bool ipv6)
+{
+	struct hf_keys *k = map_one(&keys);
+
+	return t && k ? hf_flow_hash(t, ipv6, k->flow, 0) : 0;
+}
+
 /* A member of the group, by the flow; the same one for SYN and ACK. */
 static __always_inline __u32 listener_of_group(__u32 index, __u32 group,
-					       __u32 hash)
+					       const struct hf_tuple *t,
+					       bool ipv6)
 {
 	struct hf_group *g = bpf_map_lookup_elem(&reuseport_groups, &group);
+	__u32 hash = (__u32)flow_hash(t, ipv6);
 	__u32 n;
 
 	if (!g || !g->count)
@@ -70,30 +76,29 @@ static __always_inline __u32 listener_of_group(__u32 index, __u32 group,
 	return n < HF_GROUP_MAX ? g->member[n] : index;
 }
 
-/*
- * The listener of a tuple, or NULL. *index receives its place in
- * listen_table; `hash` chooses in a SO_REUSEPORT group.
- */
+/* The listener of a segment, or NULL. *index: its place in listen_table. */
 static __always_inline struct hf_listener *
-listener_find(const struct hf_port *port, const struct hf_tuple *t, bool ipv6,
-	      __u32 ifindex, __u32 hash, __u32 *index)
+listener_find(struct hf_recent *r, const struct hf_port *port,
+	      const struct hf_pkt *pkt, __u32 *index)
 {
+	const struct hf_tuple *t = &pkt->tuple;
+	bool ipv6 = pkt->ipv6;
 	struct hf_listener *l;
 	__u32 i = 0;
 
 	if (port->exact)
-		i = listener_find_exact(t, ipv6, ifindex);
+		i = listener_find_exact(r, t, ipv6, pkt->l3_ifindex);
 	if (!i) {
 		i = ipv6 ? port->any6 : port->any4;
 		/* A wildcard means this host's own addresses. */
-		if (!i || !addr_is_local(&t->laddr))
+		if (!i || !recent_addr_is_local(r, &t->laddr))
 			return NULL;
 	}
 	l = bpf_map_lookup_elem(&listen_table, &i);
 	if (!l)
 		return NULL;
 	if (l->group) {
-		i = listener_of_group(i, l->group, hash);
+		i = listener_of_group(i, l->group, t, ipv6);
 		l = bpf_map_lookup_elem(&listen_table, &i);
 		if (!l)
 			return NULL;
@@ -134,8 +139,8 @@ static __always_inline void listener_note_cookie(struct hf_listener *l,
 {
 	__u64 last = l->cookie_last_ns;
 
-	if (!last || now - last >= (1ULL << 30)) {
-		if (!last || now - last > lifetime)
+	if (!last || ns_since(now, last) >= (1ULL << 30)) {
+		if (!last || ns_since(now, last) > lifetime)
 			l->cookie_since_ns = now;
 		l->cookie_last_ns = now;
 	}
@@ -149,7 +154,8 @@ static __always_inline bool listener_takes_cookies(const struct hf_listener *l,
 {
 	if (l->cookies == HF_COOKIES_ALWAYS)
 		return true;
-	return l->cookie_last_ns && now - l->cookie_last_ns <= lifetime;
+	return l->cookie_last_ns &&
+	       ns_since(now, l->cookie_last_ns) <= lifetime;
 }
 
 #endif

@@ -21,32 +21,31 @@ struct vlan_hdr {
 	__be16 proto; /* of what follows */
 };
 
-/* A parsed segment. Pointers hold until the frame is resized. */
+/*
+ * A parsed segment. No pointers into the frame: functions that are verified
+ * once can take it, and it outlives a change of the frame.
+ */
 struct hf_pkt {
-	void *data;
-	void *data_end;
-	struct tcphdr *tcp;
 	struct hf_tuple tuple; /* scope: 0 until the device is known */
 	__u32 l3_off;          /* bytes from the frame's start */
 	__u32 l4_off;
 	__u32 l4_len; /* TCP header and payload, by the IP length */
-	__u8 flags;   /* TCP_FLAG_* */
-	bool ipv6;
-	__u16 vlan_count;
+	__be32 seq;
+	__be32 ack_seq;
+	__be16 window;
+	__u16 header; /* bytes of the TCP header; 0: malformed */
 	__be16 vlan_proto[2];
 	__be16 vlan_tci[2];
+	__u16 vlan_count;
+	__u8 flags; /* TCP_FLAG_* */
+	bool ipv6;
+	__u32 l3_ifindex; /* the VLAN device of a tagged frame; rx_init() */
 };
 
-/*
- * The network header again, from an offset that went through memory: the
- * verifier lost its bounds there, and clang would drop a mask that it knows
- * to be needless.
- */
-static __always_inline void *l3_header(void *data, __u32 l3_off)
-{
-	asm volatile("%0 &= 31" : "+r"(l3_off));
-	return data + l3_off;
-}
+struct frame {
+	void *data;
+	void *data_end;
+};
 
 static __always_inline bool is_vlan(__be16 proto)
 {
@@ -55,11 +54,12 @@ static __always_inline bool is_vlan(__be16 proto)
 }
 
 /* Takes one tag; `proto` and l3_off move on. False: the frame ends. */
-static __always_inline bool parse_vlan(struct hf_pkt *pkt, __be16 *proto, int n)
+static __always_inline bool parse_vlan(const struct frame *f,
+				       struct hf_pkt *pkt, __be16 *proto, int n)
 {
-	struct vlan_hdr *vlan = pkt->data + pkt->l3_off;
+	struct vlan_hdr *vlan = f->data + pkt->l3_off;
 
-	if ((void *)(vlan + 1) > pkt->data_end)
+	if ((void *)(vlan + 1) > f->data_end)
 		return false;
 	pkt->vlan_proto[n] = *proto;
 	pkt->vlan_tci[n] = vlan->tci;
@@ -69,20 +69,23 @@ static __always_inline bool parse_vlan(struct hf_pkt *pkt, __be16 *proto, int n)
 	return true;
 }
 
-static __always_inline bool parse_eth(struct hf_pkt *pkt, __be16 *proto)
+static __always_inline bool parse_eth(const struct frame *f, struct hf_pkt *pkt,
+				      __be16 *proto)
 {
-	struct ethhdr *eth = pkt->data;
+	struct ethhdr *eth = f->data;
 
-	if ((void *)(eth + 1) > pkt->data_end)
+	if ((void *)(eth + 1) > f->data_end)
 		return false;
 	*proto = eth->h_proto;
 	pkt->l3_off = sizeof(*eth);
 	pkt->vlan_count = 0;
+	__builtin_memset(pkt->vlan_proto, 0, sizeof(pkt->vlan_proto));
+	__builtin_memset(pkt->vlan_tci, 0, sizeof(pkt->vlan_tci));
 	if (!is_vlan(*proto))
 		return true;
-	if (!parse_vlan(pkt, proto, 0))
+	if (!parse_vlan(f, pkt, proto, 0))
 		return false;
-	return !is_vlan(*proto) || parse_vlan(pkt, proto, 1);
+	return !is_vlan(*proto) || parse_vlan(f, pkt, proto, 1);
 }
 
 static __always_inline void addr_from_ipv4(struct hf_addr *addr, __be32 ip)
@@ -95,12 +98,13 @@ static __always_inline void addr_from_ipv4(struct hf_addr *addr, __be32 ip)
 	w[3] = ip;
 }
 
-static __always_inline bool parse_ipv4(struct hf_pkt *pkt)
+static __always_inline bool parse_ipv4(const struct frame *f,
+				       struct hf_pkt *pkt)
 {
-	struct iphdr *ip = pkt->data + pkt->l3_off;
+	struct iphdr *ip = f->data + pkt->l3_off;
 	__u32 len, header;
 
-	if ((void *)(ip + 1) > pkt->data_end)
+	if ((void *)(ip + 1) > f->data_end)
 		return false;
 	header = ip->ihl * 4;
 	len = bpf_ntohs(ip->tot_len);
@@ -153,12 +157,13 @@ __noinline int ext_headers_len(struct xdp_md *ctx, __u32 l3_off, __u32 next,
 	return next == IPPROTO_TCP ? (int)off : -1;
 }
 
-static __always_inline bool parse_ipv6(struct xdp_md *ctx, struct hf_pkt *pkt)
+static __always_inline bool
+parse_ipv6(struct xdp_md *ctx, const struct frame *f, struct hf_pkt *pkt)
 {
-	struct ipv6hdr *ip = pkt->data + pkt->l3_off;
+	struct ipv6hdr *ip = f->data + pkt->l3_off;
 	int ext = 0;
 
-	if ((void *)(ip + 1) > pkt->data_end || ip->version != 6)
+	if ((void *)(ip + 1) > f->data_end || ip->version != 6)
 		return false;
 	__builtin_memcpy(pkt->tuple.raddr.b, &ip->saddr, 16);
 	__builtin_memcpy(pkt->tuple.laddr.b, &ip->daddr, 16);
@@ -173,47 +178,48 @@ static __always_inline bool parse_ipv6(struct xdp_md *ctx, struct hf_pkt *pkt)
 	pkt->l4_len = bpf_ntohs(ip->payload_len) - ext;
 	return true;
 }
-static __always_inline bool parse_tcp(struct hf_pkt *pkt)
-{
-	struct tcphdr *tcp = pkt->data + pkt->l4_off;
 
-	if ((void *)(tcp + 1) > pkt->data_end || pkt->l4_len < sizeof(*tcp))
+static __always_inline bool parse_tcp(const struct frame *f, struct hf_pkt *pkt)
+{
+	struct tcphdr *tcp = f->data + pkt->l4_off;
+
+	if ((void *)(tcp + 1) > f->data_end || pkt->l4_len < sizeof(*tcp))
 		return false;
-	pkt->tcp = tcp;
 	pkt->flags = ((__u8 *)tcp)[13];
 	pkt->tuple.rport = bpf_ntohs(tcp->source);
 	pkt->tuple.lport = bpf_ntohs(tcp->dest);
 	pkt->tuple.scope = 0;
+	pkt->seq = tcp->seq;
+	pkt->ack_seq = tcp->ack_seq;
+	pkt->window = tcp->window;
+	pkt->header = ((__u8 *)tcp)[12] >> 4 << 2;
+	if (pkt->header < sizeof(*tcp) || pkt->header > pkt->l4_len)
+		pkt->header = 0;
+	pkt->l3_ifindex = 0;
 	return true;
 }
 
 /* Fills pkt; false: not a TCP segment that we could look at. */
 static __always_inline bool parse(struct xdp_md *ctx, struct hf_pkt *pkt)
 {
+	struct frame f = {
+	    .data = (void *)(long)ctx->data,
+	    .data_end = (void *)(long)ctx->data_end,
+	};
 	__be16 proto;
 
-	pkt->data = (void *)(long)ctx->data;
-	pkt->data_end = (void *)(long)ctx->data_end;
-	if (!parse_eth(pkt, &proto))
+	if (!parse_eth(&f, pkt, &proto))
 		return false;
 	if (proto == bpf_htons(ETH_P_IP)) {
-		if (!parse_ipv4(pkt))
+		if (!parse_ipv4(&f, pkt))
 			return false;
 	} else if (proto == bpf_htons(ETH_P_IPV6)) {
-		if (!parse_ipv6(ctx, pkt))
+		if (!parse_ipv6(ctx, &f, pkt))
 			return false;
 	} else {
 		return false;
 	}
-	return parse_tcp(pkt);
-}
-
-/* Bytes of the TCP header by its data offset; 0 if it is malformed. */
-static __always_inline __u32 tcp_header_len(const struct hf_pkt *pkt)
-{
-	__u32 len = pkt->tcp->doff * 4;
-
-	return len < sizeof(struct tcphdr) || len > pkt->l4_len ? 0 : len;
+	return parse_tcp(&f, pkt);
 }
 
 static __always_inline bool addr_is_link_local(const struct hf_addr *addr)

@@ -7,10 +7,17 @@
 #ifndef HF_BPF_REPLY_H
 #define HF_BPF_REPLY_H
 
-static __always_inline bool reply_resize(struct xdp_md *ctx, __u32 len)
+/*
+ * `have`: where the segment ends by its own length. A SYN like ours from a
+ * host like ours fits as it is. What a driver that splits headers from data
+ * has beyond the linear part, `have` counts, unless it is padding.
+ */
+static __always_inline bool reply_resize(struct xdp_md *ctx, __u32 have,
+					 __u32 len)
 {
-	__u32 have = bpf_xdp_get_buff_len(ctx);
-
+	if (have == len && ctx->data_end - ctx->data == len)
+		return true;
+	have = bpf_xdp_get_buff_len(ctx);
 	return have == len ||
 	       bpf_xdp_adjust_tail(ctx, (int)len - (int)have) == 0;
 }
@@ -41,23 +48,26 @@ static __always_inline bool reply_options(struct tcphdr *tcp, void *data_end,
 }
 
 /*
- * Makes the frame the answer `seg`, with the network header at l3_off.
- * Returns 0, or -1: there was no room, the frame must not be sent. Verified
- * once, like those of check.h.
+ * Makes the frame the answer `seg` to `pkt`. Returns 0, or -1: there was no
+ * room, the frame must not be sent.
  */
-__noinline int reply_make(struct xdp_md *ctx, __u32 l3_off, bool ipv6,
-			  const struct hf_tuple *tuple,
-			  const struct hf_segment *seg)
+static __always_inline int reply_write(struct xdp_md *ctx,
+				       const struct hf_pkt *pkt,
+				       const struct hf_segment *seg)
 {
-	__u32 l3_len = ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
-	const __u32 *from, *to;
+	__u32 l3_off = pkt->l3_off;
+	__u32 l3_len =
+	    pkt->ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
+	const __u32 *from = (const __u32 *)pkt->tuple.laddr.b;
+	const __u32 *to = (const __u32 *)pkt->tuple.raddr.b;
 	void *data, *data_end, *l3;
 	struct tcphdr *tcp;
 	__u64 sum;
 
-	if (!tuple || !seg || l3_off > 22)
+	if (l3_off > 22)
 		return -1;
-	if (!reply_resize(ctx, l3_off + l3_len + hf_segment_len(seg)))
+	if (!reply_resize(ctx, pkt->l4_off + pkt->l4_len,
+			  l3_off + l3_len + hf_segment_len(seg)))
 		return -1;
 	data = (void *)(long)ctx->data;
 	data_end = (void *)(long)ctx->data_end;
@@ -66,9 +76,7 @@ __noinline int reply_make(struct xdp_md *ctx, __u32 l3_off, bool ipv6,
 	if (data + sizeof(struct ethhdr) > data_end || l3 + l3_len > data_end ||
 	    (void *)(tcp + 1) > data_end)
 		return -1;
-	from = (const __u32 *)tuple->laddr.b;
-	to = (const __u32 *)tuple->raddr.b;
-	if (ipv6) {
+	if (pkt->ipv6) {
 		if (l3 + sizeof(struct ipv6hdr) > data_end)
 			return -1;
 		hf_ipv6_write(l3, seg, from, to);
@@ -78,11 +86,19 @@ __noinline int reply_make(struct xdp_md *ctx, __u32 l3_off, bool ipv6,
 		sum = (__u64)from[3] + to[3];
 	}
 	hf_tcp_write(
-	    tcp, seg, bpf_htonl((__u32)tuple->lport << 16 | tuple->rport), sum);
+	    tcp, seg,
+	    bpf_htonl((__u32)pkt->tuple.lport << 16 | pkt->tuple.rport), sum);
 	if (!reply_options(tcp, data_end, seg))
 		return -1;
 	reply_swap_macs(data);
 	return 0;
+}
+
+/* For answers that are not worth an inlined copy. */
+__noinline int reply_make(struct xdp_md *ctx, const struct hf_pkt *pkt,
+			  const struct hf_segment *seg)
+{
+	return pkt && seg ? reply_write(ctx, pkt, seg) : -1;
 }
 
 #endif

@@ -124,14 +124,12 @@ request_listener(const struct hf_request *req)
  * Puts a new request into the table. The filter goes first: a request that
  * the filter denied would not be found. Returns 0 or a negative errno.
  */
-__noinline int request_insert(const struct hf_tuple *t,
-			      const struct hf_request *req,
-			      struct hf_listener *l)
+static __always_inline int request_insert(const struct hf_tuple *t,
+					  const struct hf_request *req,
+					  struct hf_listener *l)
 {
 	int err;
 
-	if (!t || !req || !l)
-		return -1;
 	filter_add(t, 1);
 	err = bpf_map_update_elem(&syn_table, t, req, BPF_NOEXIST);
 	if (err) {

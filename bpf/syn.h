@@ -7,25 +7,15 @@
 struct hf_rx {
 	struct xdp_md *ctx;
 	struct hf_pkt *pkt;
-	struct hf_device *dev;    /* the attached device */
-	struct hf_device *l3_dev; /* the VLAN device of a tagged frame */
+	const struct hf_device *dev;    /* the attached device */
+	const struct hf_device *l3_dev; /* the VLAN device of a tagged frame */
 	struct hf_config *config;
-	struct hf_keys *keys;
 	struct hf_port *port;
-	__u32 l3_ifindex;
-	__u32 header; /* bytes of the TCP header */
-	__u64 now;
-	__u64 flow_hash; /* upper half: ISN; lower half: timestamp offset */
-	struct hf_options options;
+	struct hf_recent *recent;
+	struct hf_scratch *scratch;
+	struct hf_options *options; /* in scratch */
+	__u64 now;                  /* recent_now() */
 };
-
-/* What stays the same for a flow: upper half ISN, lower half TSval. */
-__noinline __u64 flow_hash(const struct hf_tuple *t, bool ipv6)
-{
-	struct hf_keys *k = map_one(&keys);
-
-	return t && k ? hf_flow_hash(t, ipv6, k->flow, 0) : 0;
-}
 
 /* tcp_clock_ms() with the flow's own offset (secure_tcp_ts_off()). */
 static __always_inline __u32 flow_tsval(__u64 now, __u32 ts_off)
@@ -44,23 +34,24 @@ static __always_inline __u16 synack_window(__u32 space, __u32 mss)
 	return space > 0xffff ? 0xffff : space;
 }
 
-/* What we agree to: the client asked for it, and the sysctl allows it. */
-__noinline int synack_agree(struct hf_request *req, const struct hf_options *o,
-			    const struct hf_listener *l,
-			    const struct hf_device *dev, bool ipv6)
+/*
+ * What we agree to: the client asked for it, and the sysctl allows it. Fills
+ * all that a SYN-ACK says but for ISN and timestamps.
+ */
+static __always_inline void
+request_agree(struct hf_request *req, const struct hf_pkt *pkt,
+	      const struct hf_options *o, const struct hf_listener *l,
+	      const struct hf_device *dev, const struct hf_config *c)
 {
-	struct hf_config *c = map_one(&config);
-	__u16 mss;
+	__u16 mss = pkt->ipv6 ? dev->mss6 : dev->mss4;
 
-	if (!req || !o || !l || !dev || !c)
-		return -1;
-	mss = ipv6 ? dev->mss6 : dev->mss4;
 	if (l->user_mss && l->user_mss < mss)
 		mss = l->user_mss;
 	req->adv_mss = mss;
-	req->mss = o->mss ?: ipv6 ? 1220 : 536;
+	req->mss = o->mss ?: pkt->ipv6 ? 1220 : 536;
 	req->snd_wscale = HF_WSCALE_NONE;
 	req->rcv_wscale = HF_WSCALE_NONE;
+	req->flags = 0;
 	if (o->wscale != HF_WSCALE_NONE && c->window_scaling) {
 		req->snd_wscale = o->wscale;
 		req->rcv_wscale = l->rcv_wscale;
@@ -73,23 +64,19 @@ __noinline int synack_agree(struct hf_request *req, const struct hf_options *o,
 	}
 	req->rcv_wnd = synack_window(l->rcv_space, mss);
 	req->ts_recent = o->tsval;
-	req->ttl = l->ttl ?: ipv6 ? dev->hop_limit : dev->ttl;
+	req->ttl = l->ttl ?: pkt->ipv6 ? dev->hop_limit : dev->ttl;
 	req->tos = l->tos;
-	if (!ipv6 || !c->auto_flowlabels)
-		req->flowlabel = 0;
-	return 0;
 }
 
-/* The request's fields that the segment alone does not decide. */
-static __always_inline int rx_agree(struct hf_rx *rx, struct hf_listener *l,
-				    __u32 index, struct hf_request *req)
+/* The parts that the flow's hash decides. */
+static __always_inline void request_flow(struct hf_request *req, __u64 hash,
+					 const struct hf_pkt *pkt,
+					 const struct hf_config *c)
 {
-	req->listener = index;
-	req->listener_generation = l->generation;
-	req->word.generation = (__u32)(rx->now >> 5);
-	req->ts_off = (__u32)rx->flow_hash;
-	req->flowlabel = (__u32)(rx->flow_hash >> 20) & 0xfffff;
-	return synack_agree(req, &rx->options, l, rx->l3_dev, rx->pkt->ipv6);
+	req->ts_off = (__u32)hash;
+	req->flowlabel = 0;
+	if (pkt->ipv6 && c->auto_flowlabels)
+		req->flowlabel = (__u32)(hash >> 20) & 0xfffff;
 }
 
 static __always_inline void synack_segment(const struct hf_request *req,
@@ -114,99 +101,129 @@ static __always_inline void synack_segment(const struct hf_request *req,
 	seg->options_words = hf_synack_options_write(seg->options, &o);
 }
 
-static __always_inline bool rx_reply(struct hf_rx *rx,
-				     const struct hf_segment *seg)
-{
-	return reply_make(rx->ctx, rx->pkt->l3_off, rx->pkt->ipv6,
-			  &rx->pkt->tuple, seg) == 0;
-}
-
 /* The frame becomes the SYN-ACK of `req`. 0, or -1: no room. */
-__noinline int synack_make(struct xdp_md *ctx, __u32 l3_off, bool ipv6,
-			   const struct hf_tuple *tuple,
+__noinline int synack_make(struct xdp_md *ctx, const struct hf_pkt *pkt,
 			   const struct hf_request *req)
 {
-	struct hf_segment seg = {};
+	struct hf_scratch *s = map_one(&scratch);
 
-	if (!req)
+	if (!pkt || !req || !s)
 		return -1;
-	synack_segment(req, &seg);
-	return reply_make(ctx, l3_off, ipv6, tuple, &seg);
+	synack_segment(req, &s->seg);
+	return reply_write(ctx, pkt, &s->seg);
 }
 
-static __always_inline bool synack_tx(struct hf_rx *rx,
-				      const struct hf_request *req)
+/* Whose the request is, and where the frame came from: the daemon answers it
+ * again, on the same way. Begins with an empty request. */
+static __always_inline struct hf_request *
+request_begin(const struct hf_rx *rx, const struct hf_listener *l, __u32 index)
 {
-	return synack_make(rx->ctx, rx->pkt->l3_off, rx->pkt->ipv6,
-			   &rx->pkt->tuple, req) == 0;
-}
+	void *data_end = (void *)(long)rx->ctx->data_end;
+	const struct ethhdr *eth = (void *)(long)rx->ctx->data;
+	struct hf_request *req = &rx->scratch->req;
 
-/* Where the frame came from, so that the daemon can answer it again. */
-static __always_inline void request_link(const struct hf_rx *rx,
-					 struct hf_request *req)
-{
-	const struct ethhdr *eth = rx->pkt->data;
-
+	__builtin_memset(req, 0, sizeof(*req));
+	req->listener = index;
+	req->listener_generation = l->generation;
 	req->ifindex = rx->ctx->ingress_ifindex;
 	req->queue = rx->ctx->rx_queue_index;
-	req->l3_ifindex = rx->l3_ifindex;
+	req->l3_ifindex = rx->pkt->l3_ifindex;
 	req->vlan_count = rx->pkt->vlan_count;
 	__builtin_memcpy(req->vlan_proto, rx->pkt->vlan_proto, 4);
 	__builtin_memcpy(req->vlan_tci, rx->pkt->vlan_tci, 4);
-	if (rx->pkt->data + sizeof(*eth) > rx->pkt->data_end)
-		return;
-	__builtin_memcpy(req->client_mac, eth->h_source, ETH_ALEN);
-	__builtin_memcpy(req->local_mac, eth->h_dest, ETH_ALEN);
+	if ((const void *)(eth + 1) <= data_end) {
+		__builtin_memcpy(req->client_mac, eth->h_source, ETH_ALEN);
+		__builtin_memcpy(req->local_mac, eth->h_dest, ETH_ALEN);
+	}
+	return req;
 }
 
-/* Our ISN and TSval for a SYN that leaves no state. */
-__noinline int cookie_make(const struct hf_tuple *t, struct hf_request *req,
-			   const struct hf_keys *k, bool ipv6)
+/*
+ * The frame becomes a SYN-ACK that leaves no state: ISN and the low bits of
+ * TSval are the cookie. 0, or -1: no room in the frame.
+ */
+__noinline int cookie_make(struct xdp_md *ctx, const struct hf_pkt *pkt,
+			   const struct hf_options *o,
+			   const struct hf_listener *l,
+			   const struct hf_device *dev)
 {
+	struct hf_scratch *s = map_one(&scratch);
+	struct hf_recent *r = map_one(&recent);
+	struct hf_config *c = map_one(&config);
+	struct hf_keys *k = map_one(&keys);
 	struct hf_cookie cookie = {};
+	struct hf_request *req;
+	__u64 hash = 0;
 
-	if (!t || !req || !k)
+	if (!pkt || !o || !l || !dev || !s || !r || !c || !k)
 		return -1;
+	req = &s->req;
+	request_agree(req, pkt, o, l, dev, c);
 	cookie.mss = req->mss;
 	cookie.wscale = req->snd_wscale;
 	cookie.sack = req->flags & HF_REQUEST_SACK;
 	cookie.tstamp = req->flags & HF_REQUEST_TSTAMP;
-	req->iss =
-	    hf_cookie_make(t, ipv6, k, req->irs, &cookie, &req->tsval_last);
-	return 0;
+	if (cookie.tstamp || pkt->ipv6)
+		hash = hf_flow_hash(&pkt->tuple, pkt->ipv6, k->flow, 0);
+	request_flow(req, hash, pkt, c);
+	req->irs = bpf_ntohl(pkt->seq);
+	req->tsval_last = flow_tsval(r->now, req->ts_off);
+	req->iss = hf_cookie_make(
+	    &pkt->tuple, pkt->ipv6, k, req->irs, &cookie, &req->tsval_last);
+	synack_segment(req, &s->seg);
+	return reply_write(ctx, pkt, &s->seg);
 }
 
 static __always_inline int syn_cookie(struct hf_rx *rx, struct hf_listener *l,
-				      __u32 index, struct hf_request *req)
+				      __u32 index)
 {
-	req->tsval_last = flow_tsval(rx->now, req->ts_off);
-	cookie_make(&rx->pkt->tuple, req, rx->keys, rx->pkt->ipv6);
 	listener_note_cookie(
 	    l, rx->port, rx->now, 2 * rx->config->key_epoch_ns);
-	if (!synack_tx(rx, req))
+	if (cookie_make(rx->ctx, rx->pkt, rx->options, l, rx->l3_dev))
 		return VERDICT(drop_no_answer);
 	LISTENER_COUNT(index, synack_cookie);
 	return VERDICT(synack_cookie);
 }
 
 /* RFC 6528: a keyed hash of the flow and a clock of 64 ns, as Linux. */
-static __always_inline __u32 flow_isn(const struct hf_rx *rx)
+static __always_inline __u32 flow_isn(__u64 hash, __u64 now)
 {
-	return (__u32)(rx->flow_hash >> 32) + (__u32)(rx->now >> 6);
+	return (__u32)(hash >> 32) + (__u32)(now >> 6);
 }
 
-static __always_inline long syn_insert(struct hf_rx *rx, struct hf_listener *l,
-				       struct hf_request *req)
+/*
+ * Completes the request that request_begin() began and puts it into
+ * syn_table. The clock is read: ISN and generation must differ from those of
+ * the flow's last request. 0, or the errno of the insertion.
+ */
+__noinline int request_make(const struct hf_pkt *pkt,
+			    const struct hf_options *o, struct hf_listener *l,
+			    const struct hf_device *dev)
 {
-	req->iss = flow_isn(rx);
-	req->tsval_last = flow_tsval(rx->now, req->ts_off);
+	struct hf_scratch *s = map_one(&scratch);
+	struct hf_config *c = map_one(&config);
+	struct hf_keys *k = map_one(&keys);
+	__u64 now = bpf_ktime_get_ns();
+	struct hf_request *req;
+	__u64 hash;
+
+	if (!pkt || !o || !l || !dev || !s || !c || !k)
+		return -EINVAL;
+	req = &s->req;
+	request_agree(req, pkt, o, l, dev, c);
+	hash = hf_flow_hash(&pkt->tuple, pkt->ipv6, k->flow, 0);
+	request_flow(req, hash, pkt, c);
+	req->irs = bpf_ntohl(pkt->seq);
+	req->snd_wnd = bpf_ntohs(pkt->window);
+	req->iss = flow_isn(hash, now);
+	req->tsval_last = flow_tsval(now, req->ts_off);
 	req->tsval_first = req->tsval_last;
-	req->synack_ns = rx->now;
-	req->timer_ns = rx->now + SYNACK_TIMEOUT_NS;
-	req->expires_ns = rx->now + REQUEST_LIFE_NS;
+	req->synack_ns = now;
+	req->timer_ns = now + SYNACK_TIMEOUT_NS;
+	req->expires_ns = now + REQUEST_LIFE_NS;
 	req->word.state = HF_REQUEST_SYN_RECV;
-	request_link(rx, req);
-	return request_insert(&rx->pkt->tuple, req, l);
+	req->word.generation = (__u32)(now >> 5);
+	return request_insert(&pkt->tuple, req, l);
 }
 
 static __always_inline bool synq_is_full(const struct hf_rx *rx,
@@ -222,10 +239,9 @@ static __always_inline bool synq_is_full(const struct hf_rx *rx,
 static __always_inline int syn_new(struct hf_rx *rx, struct hf_listener *l,
 				   __u32 index)
 {
-	struct hf_scratch *s = map_one(&scratch);
 	bool full = synq_is_full(rx, l);
 	struct hf_request *req;
-	long err;
+	int err;
 
 	if (acceptq_is_full(l)) {
 		LISTENER_COUNT(index, dropped);
@@ -235,16 +251,10 @@ static __always_inline int syn_new(struct hf_rx *rx, struct hf_listener *l,
 		LISTENER_COUNT(index, dropped);
 		return VERDICT(drop_synq_full);
 	}
-	if (!s)
-		return XDP_PASS;
-	req = &s->req;
-	__builtin_memset(req, 0, sizeof(*req));
-	req->irs = bpf_ntohl(rx->pkt->tcp->seq);
-	req->snd_wnd = bpf_ntohs(rx->pkt->tcp->window);
-	rx_agree(rx, l, index, req);
 	if (full || l->cookies == HF_COOKIES_ALWAYS)
-		return syn_cookie(rx, l, index, req);
-	err = syn_insert(rx, l, req);
+		return syn_cookie(rx, l, index);
+	req = request_begin(rx, l, index);
+	err = request_make(rx->pkt, rx->options, l, rx->l3_dev);
 	/* Another CPU has it, and answers, or is about to delete one. */
 	if (err == -EEXIST)
 		return VERDICT(drop_race);
@@ -254,9 +264,9 @@ static __always_inline int syn_new(struct hf_rx *rx, struct hf_listener *l,
 			return VERDICT(drop_syn_table_full);
 		}
 		count(HF_R_cookie_fallback);
-		return syn_cookie(rx, l, index, req);
+		return syn_cookie(rx, l, index);
 	}
-	if (!synack_tx(rx, req))
+	if (synack_make(rx->ctx, rx->pkt, req))
 		return VERDICT(drop_no_answer);
 	LISTENER_COUNT(index, synack_state);
 	return VERDICT(synack_state);
@@ -268,10 +278,13 @@ static __always_inline int request_challenge(struct hf_rx *rx,
 {
 	__u64 limit = rx->config->invalid_ratelimit * NSEC_PER_MSEC;
 	struct hf_segment seg = {};
+	__u64 now;
 
-	if (limit && req->oow_ns && rx->now - req->oow_ns < limit)
+	if (limit && req->oow_ns && ns_since(rx->now, req->oow_ns) < limit)
 		return VERDICT(drop_ack_window);
-	req->oow_ns = rx->now;
+	/* TSval may not be below that of the SYN-ACK. */
+	now = bpf_ktime_get_ns();
+	req->oow_ns = now;
 	seg.seq = req->iss + 1;
 	seg.ack = req->irs + 1;
 	seg.flags = HF_TCP_ACK;
@@ -283,11 +296,11 @@ static __always_inline int request_challenge(struct hf_rx *rx,
 	seg.flowlabel = req->flowlabel;
 	if (req->flags & HF_REQUEST_TSTAMP) {
 		seg.options[0] = HF_W(1, 1, 8, 10);
-		seg.options[1] = bpf_htonl(flow_tsval(rx->now, req->ts_off));
+		seg.options[1] = bpf_htonl(flow_tsval(now, req->ts_off));
 		seg.options[2] = bpf_htonl(req->ts_recent);
 		seg.options_words = 3;
 	}
-	if (!rx_reply(rx, &seg))
+	if (reply_make(rx->ctx, rx->pkt, &seg))
 		return VERDICT(drop_no_answer);
 	return VERDICT(challenge_ack);
 }
@@ -305,14 +318,14 @@ static __always_inline int rx_reset(struct hf_rx *rx, enum hf_reason reason)
 	seg.ttl = pkt->ipv6 ? rx->l3_dev->hop_limit : rx->l3_dev->ttl;
 	seg.flags = HF_TCP_RST;
 	if (pkt->flags & TCP_FLAG_ACK) {
-		seg.seq = bpf_ntohl(pkt->tcp->ack_seq);
+		seg.seq = bpf_ntohl(pkt->ack_seq);
 	} else {
 		seg.flags |= HF_TCP_ACK;
-		seg.ack = bpf_ntohl(pkt->tcp->seq) + pkt->l4_len - rx->header +
+		seg.ack = bpf_ntohl(pkt->seq) + pkt->l4_len - pkt->header +
 			  !!(pkt->flags & TCP_FLAG_SYN) +
 			  !!(pkt->flags & TCP_FLAG_FIN);
 	}
-	if (!rx_reply(rx, &seg))
+	if (reply_make(rx->ctx, rx->pkt, &seg))
 		return VERDICT(drop_no_answer);
 	count(reason);
 	return XDP_TX;
@@ -326,17 +339,17 @@ static __always_inline int rx_reset(struct hf_rx *rx, enum hf_reason reason)
 static __always_inline int syn_again(struct hf_rx *rx, struct hf_request *req,
 				     __u64 bits)
 {
-	__u32 seq = bpf_ntohl(rx->pkt->tcp->seq);
+	__u32 seq = bpf_ntohl(rx->pkt->seq);
 	__u32 nxt = req->irs + 1;
 
 	if (seq == req->irs) {
 		__u64 limit = rx->config->invalid_ratelimit * NSEC_PER_MSEC;
 
-		if (rx->now - req->synack_ns < limit)
+		if (ns_since(rx->now, req->synack_ns) < limit)
 			return VERDICT(drop_syn_rate);
-		req->synack_ns = rx->now;
-		req->tsval_last = flow_tsval(rx->now, req->ts_off);
-		if (!synack_tx(rx, req))
+		req->synack_ns = bpf_ktime_get_ns();
+		req->tsval_last = flow_tsval(req->synack_ns, req->ts_off);
+		if (synack_make(rx->ctx, rx->pkt, req))
 			return VERDICT(drop_no_answer);
 		return VERDICT(synack_again);
 	}

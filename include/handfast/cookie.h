@@ -77,6 +77,7 @@
 #define HF_COOKIE_TS_BITS 10
 #define HF_COOKIE_TS_MASK ((1U << HF_COOKIE_TS_BITS) - 1)
 #define HF_COOKIE_TSTAMP (1U << 9) /* into the MAC only */
+#define HF_COOKIE_CLOCK_SLACK 16   /* ms: more than a tick of the kernel */
 
 /*
  * MSS values, rounded down. IPv4: 1460 Ethernet, 1452 PPPoE, 1440 and 1400
@@ -199,13 +200,13 @@ hf_cookie_make(const struct hf_tuple *t, bool ipv6, const struct hf_keys *keys,
  * hf_cookie_check - is this ACK an answer to a cookie of ours?
  *
  * irs, iss: seq - 1 and ack - 1 of the segment. tstamp: it carries the
- * option, and tsecr echoes our TSval; now: our clock for the flow; max_age:
- * milliseconds, two key epochs. Fills *c and returns true if it is.
+ * option, and tsecr echoes our TSval; hf_cookie_is_fresh() has to hold for
+ * it too, which takes another hash. Fills *c and returns true if it is.
  */
 static inline __attribute__((always_inline)) bool
 hf_cookie_check(const struct hf_tuple *t, bool ipv6, const struct hf_keys *keys,
-		__u32 irs, __u32 iss, bool tstamp, __u32 tsecr, __u32 now,
-		__u32 max_age, struct hf_cookie *c)
+		__u32 irs, __u32 iss, bool tstamp, __u32 tsecr,
+		struct hf_cookie *c)
 {
 	__u32 cookie = iss - irs;
 	__u64 mac =
@@ -216,15 +217,24 @@ hf_cookie_check(const struct hf_tuple *t, bool ipv6, const struct hf_keys *keys,
 		return false;
 	if (tstamp && (((__u32)(mac >> 32) ^ tsecr) & HF_COOKIE_TS_MASK))
 		return false;
-	/* A TSval is at most one step and a bit behind the clock. */
-	if (tstamp && now - tsecr > max_age + 2 * (HF_COOKIE_TS_MASK + 1))
-		return false;
 	c->mss = hf_cookie_mss(cookie, ipv6);
 	c->wscale =
 	    wscale == HF_COOKIE_WSCALE_NONE ? HF_WSCALE_NONE : (__u8)wscale;
 	c->sack = cookie & HF_COOKIE_SACK;
 	c->tstamp = tstamp;
 	return true;
+}
+
+/*
+ * Does tsecr echo a TSval of the cookie's life? now: our clock for the flow;
+ * max_age: two key epochs; all in milliseconds. A TSval is at most one step
+ * and a bit behind the clock; `now` may be behind the clock that made it.
+ */
+static inline __attribute__((always_inline)) bool
+hf_cookie_is_fresh(__u32 tsecr, __u32 now, __u32 max_age)
+{
+	return now + HF_COOKIE_CLOCK_SLACK - tsecr <=
+	       max_age + 2 * (HF_COOKIE_TS_MASK + 1) + HF_COOKIE_CLOCK_SLACK;
 }
 
 #endif

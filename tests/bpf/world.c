@@ -19,6 +19,18 @@ static uint32_t placed_acceptq[L_COUNT];
 
 static const uint32_t zero;
 
+/* What a CPU looked up in this tick is looked up again. */
+static void recent_forget(void)
+{
+	size_t size = bpf_map__value_size(env.skel->maps.recent);
+	void *each = calloc(env.cpus, size);
+
+	assert_non_null(each);
+	if (bpf_map_update_elem(FD(recent), &zero, each, BPF_ANY))
+		fail_msg("map recent: %s", strerror(errno));
+	free(each);
+}
+
 static void put(int fd, const void *key, const void *value, const char *what)
 {
 	if (bpf_map_update_elem(fd, key, value, BPF_ANY))
@@ -94,6 +106,7 @@ void device_get(uint32_t ifindex, struct hf_device *dev)
 void device_put(uint32_t ifindex, const struct hf_device *dev)
 {
 	put(FD(devices), &ifindex, dev, "devices");
+	recent_forget();
 }
 
 void worker_set(uint32_t queue, bool there)

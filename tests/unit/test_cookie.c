@@ -80,8 +80,9 @@ static bool check(const struct made *m, uint32_t later, struct hf_cookie *c)
 {
 	memset(c, 0xee, sizeof(*c));
 	return hf_cookie_check(&m->t, m->ipv6, &m->k, m->irs, m->iss,
-			       m->c.tstamp, m->tsval, m->clock + later, MAX_AGE,
-			       c);
+			       m->c.tstamp, m->tsval, c) &&
+	       (!m->c.tstamp ||
+		hf_cookie_is_fresh(m->tsval, m->clock + later, MAX_AGE));
 }
 
 static bool accepted(const struct made *m)

@@ -207,11 +207,12 @@ static void drain_wait(uint32_t ifindex)
 		struct drain_count n = {.ifindex = ifindex};
 		uint64_t waited = hf_now_ns() - start;
 
+		/* XDP answers SYNs for up to a tick more. */
+		usleep(10000);
 		request_each(drain_visit, &n);
 		if ((!n.acked || waited > DRAIN_ACKED_NS) &&
 		    (!n.half_open || waited > DRAIN_HALF_OPEN_NS))
 			break;
-		usleep(5000);
 	}
 }
 
