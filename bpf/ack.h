@@ -295,8 +295,8 @@ __noinline int cookie_take(struct xdp_md *ctx, const struct hf_pkt *pkt,
 	req->timer_ns = r->now + SYNACK_TIMEOUT_NS;
 	req->expires_ns = r->now + REQUEST_LIFE_NS;
 	req->word.state = HF_REQUEST_ACKED;
-	/* The time may be the same as for this flow's last request. */
-	req->word.generation = (__u32)((r->now >> 5) + r->requests++);
+	r->serial++;
+	req->word.generation = recent_unique(r, 5);
 	if (!acceptq_take(l))
 		return COOKIE_ACCEPTQ_FULL;
 	if (request_insert(&pkt->tuple, req, l)) {

@@ -26,7 +26,8 @@ struct recent_addr {
 struct hf_recent {
 	__u64 tick;
 	__u64 now;
-	__u64 requests; /* made by cookie on this CPU */
+	__u32 serial; /* requests made by this CPU in this tick */
+	__u32 pad;
 	struct recent_device device[RECENT_DEVICES];
 	struct recent_addr addr[RECENT_ADDRS];
 };
@@ -43,8 +44,19 @@ static __always_inline __u64 recent_now(struct hf_recent *r)
 	if (r->tick != tick) {
 		r->tick = tick;
 		r->now = bpf_ktime_get_ns();
+		r->serial = 0;
 	}
 	return r->now;
+}
+
+/*
+ * A clock of `shift` powers of two nanoseconds for what has to differ from
+ * the flow's last request: its ISN, its generation. It advances with every
+ * request too, by less than it would with the time.
+ */
+static __always_inline __u32 recent_unique(struct hf_recent *r, int shift)
+{
+	return (__u32)(r->now >> shift) + r->serial;
 }
 
 /* 0 for what another CPU's clock has as the future. */

@@ -185,16 +185,9 @@ static __always_inline int syn_cookie(struct hf_rx *rx, struct hf_listener *l,
 	return VERDICT(synack_cookie);
 }
 
-/* RFC 6528: a keyed hash of the flow and a clock of 64 ns, as Linux. */
-static __always_inline __u32 flow_isn(__u64 hash, __u64 now)
-{
-	return (__u32)(hash >> 32) + (__u32)(now >> 6);
-}
-
 /*
  * Completes the request that request_begin() began and puts it into
- * syn_table. The clock is read: ISN and generation must differ from those of
- * the flow's last request. 0, or the errno of the insertion.
+ * syn_table. 0, or the errno of the insertion.
  */
 __noinline int request_make(const struct hf_pkt *pkt,
 			    const struct hf_options *o, struct hf_listener *l,
@@ -203,26 +196,28 @@ __noinline int request_make(const struct hf_pkt *pkt,
 	struct hf_scratch *s = map_one(&scratch);
 	struct hf_config *c = map_one(&config);
 	struct hf_keys *k = map_one(&keys);
-	__u64 now = bpf_ktime_get_ns();
+	struct hf_recent *r = map_one(&recent);
 	struct hf_request *req;
 	__u64 hash;
 
-	if (!pkt || !o || !l || !dev || !s || !c || !k)
+	if (!pkt || !o || !l || !dev || !s || !c || !k || !r)
 		return -EINVAL;
+	r->serial++;
 	req = &s->req;
 	request_agree(req, pkt, o, l, dev, c);
 	hash = hf_flow_hash(&pkt->tuple, pkt->ipv6, k->flow, 0);
 	request_flow(req, hash, pkt, c);
 	req->irs = bpf_ntohl(pkt->seq);
 	req->snd_wnd = bpf_ntohs(pkt->window);
-	req->iss = flow_isn(hash, now);
-	req->tsval_last = flow_tsval(now, req->ts_off);
+	/* RFC 6528: a keyed hash of the flow and a clock, as Linux's 64 ns. */
+	req->iss = (__u32)(hash >> 32) + recent_unique(r, 6);
+	req->tsval_last = flow_tsval(r->now, req->ts_off);
 	req->tsval_first = req->tsval_last;
-	req->synack_ns = now;
-	req->timer_ns = now + SYNACK_TIMEOUT_NS;
-	req->expires_ns = now + REQUEST_LIFE_NS;
+	req->synack_ns = r->now;
+	req->timer_ns = r->now + SYNACK_TIMEOUT_NS;
+	req->expires_ns = r->now + REQUEST_LIFE_NS;
 	req->word.state = HF_REQUEST_SYN_RECV;
-	req->word.generation = (__u32)(now >> 5);
+	req->word.generation = recent_unique(r, 5);
 	return request_insert(&pkt->tuple, req, l);
 }
 

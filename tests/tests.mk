@@ -75,7 +75,7 @@ LINT_TIDY = $(wildcard user/*/*.c) \
 lint: lint-format lint-tidy lint-cppcheck
 
 lint-format:
-	$(CLANG_FORMAT) --dry-run -Werror $(LINT_SOURCES)
+	@$(CLANG_FORMAT) --dry-run -Werror $(LINT_SOURCES)
 
 # The checks that find bugs. Left out: differences of taste, and paths that
 # the analyzer of clang 14 only imagines (0 or -errno and an output).
@@ -89,7 +89,7 @@ TIDY_CHECKS = -*,bugprone-*,misc-redundant-expression,$\
 	-bugprone-suspicious-string-compare
 
 lint-tidy: $(BUILD)/handfast.skel.h
-	printf '%s\n' $(LINT_TIDY) | xargs -P 2 -I{} clang-tidy --quiet \
+	@printf '%s\n' $(LINT_TIDY) | xargs -P 2 -I{} clang-tidy --quiet \
 		--warnings-as-errors='*' --checks='$(TIDY_CHECKS)' {} -- \
 		$(filter-out -MMD -MP -Werror,$(HF_CFLAGS))
 

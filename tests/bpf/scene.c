@@ -91,7 +91,8 @@ static void program_run(struct scene *s)
 	int fd = bpf_program__fd(env.skel->progs.handfast_xdp);
 
 	memset(s->out, 0, sizeof(s->out));
-	s->start_ns = now_ns();
+	/* The program's clock may be a tick of the kernel old. */
+	s->start_ns = now_ns() - 10 * MSEC;
 	if (bpf_prog_test_run_opts(fd, &opts))
 		fail_msg("BPF_PROG_TEST_RUN of %zu bytes: %s", s->in_len,
 			 strerror(errno));

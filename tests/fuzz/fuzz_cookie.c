@@ -42,8 +42,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	HOLDS((__s32)(tsval - in.clock) <= 0 && in.clock - tsval < 2048);
 	in.later %= 120000;
 	in.keys.epoch++;
-	HOLDS(hf_cookie_check(&in.tuple, ipv6, &in.keys, in.irs, iss, c.tstamp,
-			      tsval, &got));
+	HOLDS(hf_cookie_check(
+	    &in.tuple, ipv6, &in.keys, in.irs, iss, c.tstamp, tsval, &got));
 	HOLDS(hf_cookie_is_fresh(tsval, in.clock + in.later, 120000));
 	HOLDS(got.wscale == c.wscale && got.sack == c.sack);
 	HOLDS(got.tstamp == c.tstamp);
