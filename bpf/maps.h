@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * The maps. All but the last three are pinned by user space under the names
- * they have here; abi.h describes keys and values.
+ * The maps. All but the last three, and `recent` of recent.h, are pinned by
+ * user space under the names they have here; abi.h describes keys and values.
  */
 #ifndef HF_BPF_MAPS_H
 #define HF_BPF_MAPS_H

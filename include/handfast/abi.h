@@ -5,7 +5,8 @@
  * with `bpftool map dump`, so values are in host order and named after the
  * kernel's own fields; byte order stands in the type where it is not host.
  *
- * All times are CLOCK_MONOTONIC nanoseconds (bpf_ktime_get_ns()).
+ * All times are CLOCK_MONOTONIC nanoseconds (bpf_ktime_get_ns()); XDP's may be
+ * a tick of the kernel (1 to 10 ms) old.
  *
  * Any change of a layout or of a meaning here raises HF_ABI_VERSION: a
  * program that finds pins of another version refuses them.
