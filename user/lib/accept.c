@@ -186,6 +186,7 @@ static int fail(int err)
 
 int hf_accept(int fd, struct sockaddr *addr, socklen_t *addrlen, int flags)
 {
+	struct hf_tickets tickets = {};
 	struct slot slot;
 	socklen_t size;
 	int child;
@@ -199,7 +200,8 @@ int hf_accept(int fd, struct sockaddr *addr, socklen_t *addrlen, int flags)
 	child = accept_one(fd, &slot, flags, 0);
 	if (child < 0)
 		return fail(child);
-	hf_page_wait(fd, &slot.msg);
+	hf_tickets_add(&tickets, &slot.msg);
+	hf_page_wait(fd, &tickets);
 	if (addr) {
 		size = peer_size(&slot.msg);
 		memcpy(addr, &slot.msg.peer, size < *addrlen ? size : *addrlen);
@@ -222,21 +224,24 @@ static void accepted_fill(struct hf_accepted *out, int child,
 /* One by one, each with a look at the limit. */
 static int batch_careful(int fd, struct hf_accepted *out, int n, int flags)
 {
+	struct hf_tickets tickets = {};
 	struct slot slot;
-	int i, child;
+	int i, child = 0;
 
 	for (i = 0; i < n; i++) {
 		child = accept_one(fd, &slot, flags, i ? MSG_DONTWAIT : 0);
 		if (child < 0)
-			return i ? i : child;
-		hf_page_wait(fd, &slot.msg);
+			break;
+		hf_tickets_add(&tickets, &slot.msg);
 		accepted_fill(&out[i], child, &slot.msg);
 	}
-	return n;
+	hf_page_wait(fd, &tickets);
+	return i ? i : child;
 }
 
 static int batch_receive(int fd, struct hf_accepted *out, int n, int flags)
 {
+	struct hf_tickets tickets = {};
 	struct mmsghdr msgs[BATCH_MAX];
 	struct slot slots[BATCH_MAX];
 	int i, child, filled = 0, err = -EAGAIN;
@@ -253,9 +258,10 @@ static int batch_receive(int fd, struct hf_accepted *out, int n, int flags)
 			err = err == -EAGAIN ? child : err;
 			continue;
 		}
-		hf_page_wait(fd, &slots[i].msg);
+		hf_tickets_add(&tickets, &slots[i].msg);
 		accepted_fill(&out[filled++], child, &slots[i].msg);
 	}
+	hf_page_wait(fd, &tickets);
 	return filled ? filled : err;
 }
 

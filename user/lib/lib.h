@@ -152,11 +152,21 @@ int hf_page_open(uint64_t inode, struct hf_channel_page **page);
 /* The channel is gone: nobody will wait for its messages. Locked. */
 void hf_page_close(struct hf_channel_page *page, int fd);
 /*
- * Waits until the writer of a message has let go of its connection. Any
- * thread, any process: where the page is not known (after exec) it waits for
- * the time that this takes at the most, usually.
+ * What to wait for. Messages are read in the order of their tickets, so that
+ * the last one of each writer stands for those before it.
  */
-void hf_page_wait(int read_fd, const struct hf_child_msg *msg);
+struct hf_tickets {
+	bool any[HF_WRITERS];
+	__u32 last[HF_WRITERS];
+};
+
+void hf_tickets_add(struct hf_tickets *tickets, const struct hf_child_msg *msg);
+/*
+ * Waits until the writers have let go of the connections of these messages.
+ * Any thread, any process: where the page is not known (after exec) it waits
+ * for the time that this takes at the most, usually.
+ */
+void hf_page_wait(int read_fd, const struct hf_tickets *tickets);
 
 /* -------------------------------------------------------------- channel.c */
 

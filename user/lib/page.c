@@ -103,25 +103,44 @@ static void sleep_ns(long ns)
 	nanosleep(&(struct timespec){.tv_nsec = ns}, NULL);
 }
 
-void hf_page_wait(int read_fd, const struct hf_child_msg *msg)
+static void ticket_wait(const struct hf_channel_page *page, int writer,
+			uint32_t ticket)
 {
-	const struct hf_channel_page *page;
 	uint64_t until;
 
-	if (msg->writer == HF_WRITER_NONE || msg->writer >= HF_WRITERS)
-		return;
-	page = page_find(read_fd);
-	if (!page) {
-		sleep_ns(UNKNOWN_NS);
-		return;
-	}
 	for (int i = 0; i < SPINS; i++) {
-		if (hf_channel_is_released(page, msg->writer, msg->ticket))
+		if (hf_channel_is_released(page, writer, ticket))
 			return;
 		sched_yield();
 	}
 	until = hf_lib_now() + WAIT_MAX_NS;
-	while (!hf_channel_is_released(page, msg->writer, msg->ticket) &&
+	while (!hf_channel_is_released(page, writer, ticket) &&
 	       hf_lib_now() < until)
 		sleep_ns(20000);
+}
+
+void hf_tickets_add(struct hf_tickets *tickets, const struct hf_child_msg *msg)
+{
+	if (msg->writer == HF_WRITER_NONE || msg->writer >= HF_WRITERS)
+		return;
+	tickets->any[msg->writer] = true;
+	tickets->last[msg->writer] = msg->ticket;
+}
+
+void hf_page_wait(int read_fd, const struct hf_tickets *tickets)
+{
+	const struct hf_channel_page *page = NULL;
+	bool looked = false;
+
+	for (int w = 0; w < HF_WRITERS; w++) {
+		if (!tickets->any[w])
+			continue;
+		if (!looked)
+			page = page_find(read_fd);
+		if (!looked && !page)
+			sleep_ns(UNKNOWN_NS);
+		looked = true;
+		if (page)
+			ticket_wait(page, w, tickets->last[w]);
+	}
 }
