@@ -13,6 +13,7 @@
 #include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -144,6 +145,29 @@ static void refresh_locked(struct listener *l)
 	l->channel_counted = unread;
 }
 
+/*
+ * The channel tells of room each time that the application reads: of use only
+ * while something waits here, or the queue may soon be full. Otherwise the
+ * next push gives the places back, or the timer.
+ */
+static void watch_locked(struct listener *l)
+{
+	bool want = l->count || l->mem->acceptq_len > l->mem->backlog / 2;
+
+	if (want == l->watched)
+		return;
+	if (!source_change(&l->source, l->channel_fd,
+			   EPOLLET | (want ? (uint32_t)EPOLLOUT : 0)))
+		l->watched = want;
+}
+
+static void flush_and_refresh_locked(struct listener *l)
+{
+	flush_locked(l);
+	refresh_locked(l);
+	watch_locked(l);
+}
+
 static int queue_reserve(struct listener *l, uint32_t n)
 {
 	uint32_t capacity = l->capacity ? l->capacity : 64;
@@ -176,8 +200,7 @@ int acceptq_push(struct listener *l, const struct waiting *children, uint32_t n)
 			l->queue[(l->first + l->count++) % l->capacity] =
 			    children[i];
 		atomic_fetch_add(&hfd.open_children, n);
-		flush_locked(l);
-		refresh_locked(l);
+		flush_and_refresh_locked(l);
 	}
 	pthread_mutex_unlock(&l->mutex);
 	return err;
@@ -186,8 +209,7 @@ int acceptq_push(struct listener *l, const struct waiting *children, uint32_t n)
 void acceptq_flush(struct listener *l)
 {
 	pthread_mutex_lock(&l->mutex);
-	flush_locked(l);
-	refresh_locked(l);
+	flush_and_refresh_locked(l);
 	pthread_mutex_unlock(&l->mutex);
 }
 

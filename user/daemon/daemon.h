@@ -81,6 +81,8 @@ struct source {
 };
 
 int source_add(struct source *source, int fd, uint32_t events);
+/* Other events from now on; any thread. */
+int source_change(struct source *source, int fd, uint32_t events);
 void source_remove(int fd);
 
 /* One more of a counter of struct hf_daemon_stats; any thread. */

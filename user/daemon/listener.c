@@ -442,7 +442,7 @@ static int listener_enter(struct listener *l,
 		return REFUSE(ENOSPC, "all %u places of listen_table are taken",
 			      HF_LISTENERS_MAX - 1);
 	l->source.ready = channel_ready;
-	err = source_add(&l->source, l->channel_fd, EPOLLOUT | EPOLLET);
+	err = source_add(&l->source, l->channel_fd, EPOLLET);
 	if (err)
 		return err;
 	listener_publish(l, &v, index);

@@ -34,7 +34,8 @@ struct listener {
 	uint32_t ticket; /* of the last message */
 	/* Connections in the channel that acceptq_len includes. */
 	uint32_t channel_counted;
-	bool closed; /* the application is gone, the main loop will close it */
+	bool watched; /* the main loop is told of room in the channel */
+	bool closed;  /* the application is gone, the main loop will close it */
 };
 
 /* Finds an inherited integer option. */

@@ -62,6 +62,13 @@ int source_add(struct source *source, int fd, uint32_t events)
 	return epoll_ctl(hfd.epoll_fd, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
 }
 
+int source_change(struct source *source, int fd, uint32_t events)
+{
+	struct epoll_event event = {.events = events, .data.ptr = source};
+
+	return epoll_ctl(hfd.epoll_fd, EPOLL_CTL_MOD, fd, &event) ? -errno : 0;
+}
+
 void source_remove(int fd)
 {
 	epoll_ctl(hfd.epoll_fd, EPOLL_CTL_DEL, fd, NULL);
