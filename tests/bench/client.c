@@ -57,6 +57,9 @@ struct client {
 	uint32_t open_count;
 	uint64_t next_source;
 	int epoll_fd;
+	/* Requests that had to send again, the latency of the others. */
+	uint64_t retried;
+	uint64_t smooth_us[PROGRESS_CLASSES];
 };
 
 static volatile sig_atomic_t stop;
@@ -93,10 +96,26 @@ static void latency_add(uint64_t *classes, uint64_t *max, int64_t ns)
 		*max = us;
 }
 
+/* Open loop only: where the rate is what counts, it is not to pay for this. */
+static void retries_note(struct client *c, const struct request *r, int64_t ns)
+{
+	struct tcp_info info = {};
+	socklen_t size = sizeof(info);
+
+	if (c->rate <= 0 ||
+	    getsockopt(r->fd, IPPROTO_TCP, TCP_INFO, &info, &size))
+		return;
+	if (info.tcpi_total_retrans)
+		c->retried++;
+	else
+		c->smooth_us[progress_class(ns / 1000)]++;
+}
+
 static void request_answered(struct client *c, struct request *r)
 {
 	struct client_progress *p = c->progress;
 	size_t want = strlen(c->expect);
+	int64_t total_ns = now_ns() - r->begin_ns;
 
 	if (r->received < want || memcmp(r->head, c->expect, want)) {
 		request_end(c, r, &p->bad);
@@ -104,7 +123,8 @@ static void request_answered(struct client *c, struct request *r)
 	}
 	latency_add(
 	    p->connect_us, &p->connect_max_us, r->connected_ns - r->begin_ns);
-	latency_add(p->total_us, &p->total_max_us, now_ns() - r->begin_ns);
+	latency_add(p->total_us, &p->total_max_us, total_ns);
+	retries_note(c, r, total_ns);
 	request_end(c, r, &p->ok);
 }
 
@@ -283,11 +303,14 @@ static void run(struct client *c)
 	}
 }
 
-static void report(const struct client_progress *p, double seconds)
+static void report(const struct client *c, double seconds)
 {
+	const struct client_progress *p = c->progress;
+
 	printf("started %llu ok %llu refused %llu reset %llu timeout %llu "
 	       "bad %llu local %llu in %.2f s; ms: connect p50 %.3f p99 %.3f "
-	       "max %.3f; request p50 %.3f p99 %.3f max %.3f\n",
+	       "max %.3f; request p50 %.3f p99 %.3f max %.3f; "
+	       "retried %llu, without them p99 %.3f\n",
 	       (unsigned long long)p->started, (unsigned long long)p->ok,
 	       (unsigned long long)p->refused, (unsigned long long)p->reset,
 	       (unsigned long long)p->timeout, (unsigned long long)p->bad,
@@ -297,7 +320,8 @@ static void report(const struct client_progress *p, double seconds)
 	       p->connect_max_us / 1000.0,
 	       progress_percentile(p->total_us, 0.5) / 1000,
 	       progress_percentile(p->total_us, 0.99) / 1000,
-	       p->total_max_us / 1000.0);
+	       p->total_max_us / 1000.0, (unsigned long long)c->retried,
+	       progress_percentile(c->smooth_us, 0.99) / 1000);
 }
 
 static void usage(FILE *to)
@@ -465,6 +489,6 @@ int main(int argc, char **argv)
 	begin = now_ns();
 	c.end_ns = begin + (int64_t)(s.seconds * NSEC);
 	run(&c);
-	report(c.progress, (now_ns() - begin) / (double)NSEC);
+	report(&c, (now_ns() - begin) / (double)NSEC);
 	return 0;
 }

@@ -87,7 +87,7 @@ static void progress_refresh(struct sender *s, int64_t now)
 	if (now < s->refresh_ns)
 		return;
 	progress_read(s);
-	s->refresh_ns = now + NSEC / 10;
+	s->refresh_ns = now + NSEC / 50;
 }
 
 static int send_chunk(struct sender *s, uint32_t n, uint32_t batch)

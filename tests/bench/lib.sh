@@ -9,9 +9,9 @@
 # flood for a place in the receive ring, which flatters a system that is
 # saturated. Front's receive work has a NAPI thread of its own on CPU_FRONT,
 # whose time can be read, and which goes before any program, as softirq would.
-# That thread also drops the SYN-ACKs that nobody waits for at the other end: a
-# cost that all systems pay alike. Flood and clients run on CPU_PEER, server,
-# daemon and relay where the scheduler puts them.
+# That thread also does the peer's receive work, which drops the SYN-ACKs that
+# nobody waits for, unless peer_apart() moves it to CPU_PEER. Flood and clients
+# run on CPU_PEER, server, daemon and relay where the scheduler puts them.
 
 FRONT_IP=10.77.0.1
 PEER_IP=10.77.0.2 # the first of PEERS
@@ -59,6 +59,26 @@ napi_thread() {
 		'index(want, $2) == 1 || index($2, want) == 1 {print $1; exit}'
 }
 
+napi_threaded() {
+	ip netns exec "$1" sh -c "echo 1 >/sys/class/net/$1/threaded" ||
+		die "no threaded NAPI on $1"
+}
+
+napi_pin() { # DEVICE CPU
+	local thread
+	thread=$(napi_thread "$1")
+	[ -n "$thread" ] || die "no NAPI thread for $1"
+	taskset -p -c "$2" "$thread" >/dev/null
+	[ $CPU_FRONT = "$CPU_PEER" ] || chrt -f -p 1 "$thread"
+}
+
+# The receive work of the peer is no cost of the system that is measured. With
+# clients it would cost both of them a change of CPU for each packet.
+peer_apart() {
+	napi_threaded "$peer"
+	napi_pin "$peer" "$CPU_PEER"
+}
+
 net_make() {
 	peer=hfb$$p
 	front=hfb$$f
@@ -77,13 +97,11 @@ net_make() {
 		ip -n "$ns" link set lo up
 		ip -n "$ns" link set "$ns" up
 	done
-	ip netns exec "$front" sh -c "echo 1 >/sys/class/net/$front/threaded"
+	napi_threaded "$front"
 	let_pass "$peer"
 	net_addresses
+	napi_pin "$front" $CPU_FRONT
 	front_napi=$(napi_thread "$front")
-	[ -n "$front_napi" ] || die "no NAPI thread for $front"
-	taskset -p -c $CPU_FRONT "$front_napi" >/dev/null
-	[ $CPU_FRONT = $CPU_PEER ] || chrt -f -p 1 "$front_napi"
 }
 
 # Frames that XDP_TX sends to the other end of a veth wait in its ring until
@@ -124,6 +142,20 @@ net_remove() {
 	front=
 }
 
+# What a run left behind that was killed beyond its own trap.
+stale_remove() {
+	local ns pid
+	for ns in $(ip netns list | awk '/^hfb[0-9]+[pf]( |$)/ {print $1}'); do
+		pid=${ns#hfb}
+		kill -0 "${pid%[pf]}" 2>/dev/null && continue
+		for pid in $(ip netns pids "$ns"); do
+			end_process "$pid"
+		done
+		ip netns del "$ns"
+		rm -rf "/sys/fs/bpf/$ns"
+	done
+}
+
 # --------------------------------------------------------------- systems
 
 # shellcheck disable=SC2034 # for who sources this
@@ -160,6 +192,7 @@ server_options=() # --stream, for what wants it
 server_start() {
 	front_run server "$BENCH/server" --listen 0.0.0.0 \
 		"${server_options[@]}" "$@"
+	server_pid=${front_pids[-1]}
 }
 
 synproxy_rules() {
@@ -283,7 +316,10 @@ system_stop() {
 	bpffs=
 }
 
-# ------------------------------------------------------------------- CPU
+# Connections that stand at the front end's port.
+established() {
+	"${in_front[@]}" ss -Htn state established "sport = :$PORT" | wc -l
+}
 
 # Nanoseconds of CPU that processes, with all their threads, have had.
 cpu_ns() {

@@ -28,6 +28,7 @@ struct stream {
 	struct sockaddr_in dst;
 	uint32_t n;
 	bool receive;
+	bool quiet; /* connections stand, and nothing is sent */
 	double seconds;
 	const char *tuples_path;
 	int fd[CONNECTIONS_MAX];
@@ -73,7 +74,8 @@ static int connection_open(struct stream *s, uint32_t i)
 		err = errno;
 	s->fd[i] = fd;
 	event.events = s->receive ? EPOLLIN : EPOLLOUT;
-	if (!err && epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, fd, &event))
+	if (!err && !s->quiet &&
+	    epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, fd, &event))
 		err = errno;
 	return err;
 }
@@ -142,9 +144,10 @@ static void usage(FILE *to)
 {
 	fprintf(to,
 		"usage: stream --dst ADDR --port N [--n N] [--seconds S]\n"
-		"              [--receive] [--tuples FILE]\n"
+		"              [--receive | --idle] [--tuples FILE]\n"
 		"Sends to a server that runs with --stream, or receives from\n"
-		"it; --tuples: write the flows there once they stand.\n");
+		"it; --idle: nothing but the connections; --tuples: write the\n"
+		"flows there once they stand.\n");
 }
 
 static int option_take(struct stream *s, int c, const char *arg)
@@ -164,6 +167,9 @@ static int option_take(struct stream *s, int c, const char *arg)
 	case 'r':
 		s->receive = true;
 		return 0;
+	case 'i':
+		s->quiet = true;
+		return 0;
 	case 't':
 		s->tuples_path = arg;
 		return 0;
@@ -179,6 +185,7 @@ int main(int argc, char **argv)
 	    {"n", required_argument, NULL, 'n'},
 	    {"seconds", required_argument, NULL, 's'},
 	    {"receive", no_argument, NULL, 'r'},
+	    {"idle", no_argument, NULL, 'i'},
 	    {"tuples", required_argument, NULL, 't'},
 	    {},
 	};
