@@ -81,7 +81,7 @@ help:
 	@echo "sudo make check             dependencies, build, all tests"
 	@echo "sudo make check-unit        one kind of tests: also check-bpf, lint,"
 	@echo "                            check-e2e [T=\"name ...\"]"
-	@echo "sudo make deps-bench bench  against what else there is, under floods"
+	@echo "sudo make bench             against what else there is, under floods"
 	@echo "sudo make bench-packet      nanoseconds a packet"
 	@echo "make fuzz [SECONDS=60]      libFuzzer on parser and codecs"
 	@echo "sudo make install           PREFIX=$(PREFIX) DESTDIR=; uninstall"
