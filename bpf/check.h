@@ -86,6 +86,17 @@ static __always_inline __u64 pseudo_sum(const struct hf_pkt *pkt)
 	return sum + r[3] + l[3];
 }
 
+/*
+ * A size from 1 to `max`, a power of two, unchanged, but so that the verifier
+ * of Linux 6.1 sees the bounds: "not 0" is nothing that it learns from a
+ * comparison, and to that clang reduces every other way to say it.
+ */
+static __always_inline __u32 size_bounded(__u32 size, __u32 max)
+{
+	asm volatile("" : "+r"(size));
+	return ((size - 1) & (max - 1)) + 1;
+}
+
 struct csum_loop {
 	struct xdp_md *ctx;
 	__u32 off;
@@ -102,14 +113,11 @@ static long csum_chunk(__u32 index, struct csum_loop *loop)
 
 	(void)index;
 	loop->failed = true;
-	if (!s)
+	if (!s || !size)
 		return 1;
 	if (size > CSUM_CHUNK)
 		size = CSUM_CHUNK;
-	/* clang 14 loses the lower bound otherwise; 6.1 refuses size 0. */
-	asm volatile("" : "+r"(size));
-	if (size < 1 || size > CSUM_CHUNK)
-		return 1;
+	size = size_bounded(size, CSUM_CHUNK);
 	if (bpf_xdp_load_bytes(loop->ctx, loop->off, s->buf, size))
 		return 1;
 	/* Whole words: pad the last one. */
@@ -191,6 +199,7 @@ __noinline int options_parse_slow(struct xdp_md *ctx, __u32 off, __u32 len,
 		return -1;
 	if (len < 1 || len > HF_OPTIONS_MAX)
 		return 0;
+	len = size_bounded(len, 64);
 	__builtin_memset(s->buf, 0, HF_OPTIONS_BUF);
 	if (bpf_xdp_load_bytes(ctx, off, s->buf, len))
 		return -1;

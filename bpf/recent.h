@@ -91,12 +91,14 @@ static __always_inline bool recent_addr_is_local(struct hf_recent *r,
 	__u32 hash = (w[2] ^ w[3]) * 0x9e3779b1U >> 28;
 	struct recent_addr *e = &r->addr[hash & (RECENT_ADDRS - 1)];
 	const __u64 *b = (const __u64 *)e->addr.b;
+	struct hf_addr key;
 
 	if (e->tick == r->tick && a[0] == b[0] && a[1] == b[1])
 		return true;
-	if (!bpf_map_lookup_elem(&local_addrs, addr))
+	key = *addr; /* as in request_insert() */
+	if (!bpf_map_lookup_elem(&local_addrs, &key))
 		return false;
-	e->addr = *addr;
+	e->addr = key;
 	e->tick = r->tick;
 	return true;
 }

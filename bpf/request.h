@@ -123,15 +123,18 @@ request_listener(const struct hf_request *req)
 /*
  * Puts a new request into the table. The filter goes first: a request that
  * the filter denied would not be found. Returns 0 or a negative errno.
+ * The copy of the key is for Linux 6.1, where a function that is verified by
+ * itself may not use memory that it was given as a key.
  */
 static __always_inline int request_insert(const struct hf_tuple *t,
 					  const struct hf_request *req,
 					  struct hf_listener *l)
 {
+	struct hf_tuple key = *t;
 	int err;
 
 	filter_add(t, 1);
-	err = bpf_map_update_elem(&syn_table, t, req, BPF_NOEXIST);
+	err = bpf_map_update_elem(&syn_table, &key, req, BPF_NOEXIST);
 	if (err) {
 		filter_add(t, (__u32)-1);
 		return err;
@@ -153,6 +156,7 @@ __noinline int request_end(const struct hf_tuple *t, struct hf_request *req,
 {
 	union request_word w = {.bits = bits};
 	struct hf_listener *l;
+	struct hf_tuple key;
 
 	if (!t || !req)
 		return false;
@@ -171,7 +175,8 @@ __noinline int request_end(const struct hf_tuple *t, struct hf_request *req,
 	} else {
 		fill_half_open(l, -1);
 	}
-	bpf_map_delete_elem(&syn_table, t);
+	key = *t; /* as in request_insert() */
+	bpf_map_delete_elem(&syn_table, &key);
 	filter_add(t, (__u32)-1);
 	return true;
 }
