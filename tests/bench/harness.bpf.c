@@ -29,8 +29,12 @@
 #define IP_OFFSET 0x1fff
 
 #include "maps.h"
+#include "count.h"
 #include "parse.h"
 #include "check.h"
+#include "device.h"
+#include "recent.h"
+#include "reply.h"
 #include "listener.h"
 #include "request.h"
 
