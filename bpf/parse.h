@@ -42,7 +42,7 @@ struct hf_pkt {
 	__u32 l3_ifindex; /* the VLAN device of a tagged frame; rx_init() */
 };
 
-struct frame {
+struct hf_frame {
 	void *data;
 	void *data_end;
 };
@@ -54,7 +54,7 @@ static __always_inline bool is_vlan(__be16 proto)
 }
 
 /* Takes one tag; `proto` and l3_off move on. False: the frame ends. */
-static __always_inline bool parse_vlan(const struct frame *f,
+static __always_inline bool parse_vlan(const struct hf_frame *f,
 				       struct hf_pkt *pkt, __be16 *proto, int n)
 {
 	struct vlan_hdr *vlan = f->data + pkt->l3_off;
@@ -69,8 +69,8 @@ static __always_inline bool parse_vlan(const struct frame *f,
 	return true;
 }
 
-static __always_inline bool parse_eth(const struct frame *f, struct hf_pkt *pkt,
-				      __be16 *proto)
+static __always_inline bool parse_eth(const struct hf_frame *f,
+				      struct hf_pkt *pkt, __be16 *proto)
 {
 	struct ethhdr *eth = f->data;
 
@@ -98,7 +98,7 @@ static __always_inline void addr_from_ipv4(struct hf_addr *addr, __be32 ip)
 	w[3] = ip;
 }
 
-static __always_inline bool parse_ipv4(const struct frame *f,
+static __always_inline bool parse_ipv4(const struct hf_frame *f,
 				       struct hf_pkt *pkt)
 {
 	struct iphdr *ip = f->data + pkt->l3_off;
@@ -158,7 +158,7 @@ __noinline int ext_headers_len(struct xdp_md *ctx, __u32 l3_off, __u32 next,
 }
 
 static __always_inline bool
-parse_ipv6(struct xdp_md *ctx, const struct frame *f, struct hf_pkt *pkt)
+parse_ipv6(struct xdp_md *ctx, const struct hf_frame *f, struct hf_pkt *pkt)
 {
 	struct ipv6hdr *ip = f->data + pkt->l3_off;
 	int ext = 0;
@@ -179,7 +179,8 @@ parse_ipv6(struct xdp_md *ctx, const struct frame *f, struct hf_pkt *pkt)
 	return true;
 }
 
-static __always_inline bool parse_tcp(const struct frame *f, struct hf_pkt *pkt)
+static __always_inline bool parse_tcp(const struct hf_frame *f,
+				      struct hf_pkt *pkt)
 {
 	struct tcphdr *tcp = f->data + pkt->l4_off;
 
@@ -202,7 +203,7 @@ static __always_inline bool parse_tcp(const struct frame *f, struct hf_pkt *pkt)
 /* Fills pkt; false: not a TCP segment that we could look at. */
 static __always_inline bool parse(struct xdp_md *ctx, struct hf_pkt *pkt)
 {
-	struct frame f = {
+	struct hf_frame f = {
 	    .data = (void *)(long)ctx->data,
 	    .data_end = (void *)(long)ctx->data_end,
 	};

@@ -277,7 +277,7 @@ static __always_inline int request_challenge(struct hf_rx *rx,
 
 	if (limit && req->oow_ns && ns_since(rx->now, req->oow_ns) < limit)
 		return VERDICT(drop_ack_window);
-	/* TSval may not be below that of the SYN-ACK. */
+	/* TSval may not be below that of the SYN-ACK, and may come back. */
 	now = bpf_ktime_get_ns();
 	req->oow_ns = now;
 	seg.seq = req->iss + 1;
@@ -290,8 +290,9 @@ static __always_inline int request_challenge(struct hf_rx *rx,
 	seg.tos = req->tos;
 	seg.flowlabel = req->flowlabel;
 	if (req->flags & HF_REQUEST_TSTAMP) {
+		req->tsval_last = flow_tsval(now, req->ts_off);
 		seg.options[0] = HF_W(1, 1, 8, 10);
-		seg.options[1] = bpf_htonl(flow_tsval(now, req->ts_off));
+		seg.options[1] = bpf_htonl(req->tsval_last);
 		seg.options[2] = bpf_htonl(req->ts_recent);
 		seg.options_words = 3;
 	}

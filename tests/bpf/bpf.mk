@@ -8,7 +8,7 @@ UNIT_TESTS += $(HEADER_TESTS)
 # The parser of the XDP program, compiled for the host.
 PARSE_TEST = $(BUILD)/tests/unit/test_parse
 UNIT_TESTS += $(PARSE_TEST)
-$(PARSE_TEST): tests/tools/frame.c
+$(PARSE_TEST): tests/tools/frame.c bpf/parse.h
 
 # ------------------------------------------------------------- BPF programs
 

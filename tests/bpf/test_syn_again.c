@@ -132,6 +132,11 @@ static void challenged(struct scene *s)
 
 	assert_in_range(s->is.oow_ns, s->start_ns, s->end_ns);
 	same.oow_ns = s->was.oow_ns;
+	/* The client echoes the TSval of this answer. */
+	if (s->is.flags & HF_REQUEST_TSTAMP)
+		assert_true((int32_t)(s->is.tsval_last - s->was.tsval_last) >
+			    0);
+	same.tsval_last = s->was.tsval_last;
 	assert_memory_equal(&same, &s->was, sizeof(same));
 }
 

@@ -34,7 +34,7 @@ static uint32_t get16(const uint8_t *p)
 static void check(const uint8_t *frame, size_t len, const struct hf_pkt *pkt)
 {
 	const uint8_t *ip = frame + pkt->l3_off, *tcp = frame + pkt->l4_off;
-	__u32 header = tcp_header_len(pkt);
+	__u32 header = pkt->header;
 
 	HOLDS(pkt->vlan_count <= 2 && pkt->l3_off == 14 + pkt->vlan_count * 4U);
 	HOLDS(pkt->l4_off >= pkt->l3_off + (pkt->ipv6 ? 40 : 20));

@@ -66,7 +66,7 @@ static void assert_parsed(const struct frame *f, size_t l4_off)
 	assert_int_equal(pkt.l3_off, 14 + f->vlans * 4);
 	assert_int_equal(pkt.l4_off, l4_off);
 	assert_int_equal(pkt.l4_len, 24 + f->payload_len);
-	assert_int_equal(tcp_header_len(&pkt), 24);
+	assert_int_equal(pkt.header, 24);
 	assert_int_equal(pkt.vlan_count, f->vlans);
 	for (int i = 0; i < f->vlans; i++) {
 		assert_int_equal(ntohs(pkt.vlan_proto[i]), f->vlan[i].proto);
@@ -253,8 +253,8 @@ static void test_data_offset(void **state)
 		f.doff = words;
 		assert_true(
 		    parse_host(buf, frame_build(&f, buf, sizeof(buf)), &pkt));
-		assert_int_equal(tcp_header_len(&pkt),
-				 words == 5 || words == 6 ? words * 4 : 0);
+		assert_int_equal(
+		    pkt.header, words == 5 || words == 6 ? words * 4 : 0);
 	}
 }
 
