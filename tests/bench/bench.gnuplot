@@ -19,17 +19,18 @@ stats capacity using 3 name "CPU" nooutput
 
 set multiplot
 
-set size 1,0.37
-set origin 0,0.63
+set size 1,0.36
+set origin 0,0.64
 set key outside right top noenhanced
 set xtics noenhanced
 set yrange [0:105]
 set title "Requests served within 3 s, of 1000/s offered, in a SYN flood"
 set ylabel "% served"
-set xlabel "flood, SYN/s (of own: share of the system's own capacity; full: all that the sender can)"
+set xlabel "flood, SYN/s (of own: share of the system's own capacity; full: all that the sender can; no bar: void or not measured)"
 plot for [i=2:n] served using i:xtic(1) lc rgb colour[i-1] title columnheader(i)
 
-set origin 0,0.28
+set size 1,0.34
+set origin 0,0.29
 set yrange [0:*]
 set title "Connections a second, 32 at once, in the same floods"
 set ylabel "connections/s"

@@ -139,6 +139,7 @@ machine_row() {
 	row part=machine cpus="$(nproc)" kernel="$(uname -r)" \
 		model="$(awk -F': *' '/model name/ {
 			gsub(/ /, "_", $2); print $2; exit}' /proc/cpuinfo)" \
+		systems="${BENCH_SYSTEMS// /,}" \
 		rounds="$ROUNDS" runs="$BENCH_RUNS" quick="${BENCH_QUICK:-0}"
 }
 

@@ -123,6 +123,10 @@ net_addresses() {
 	ip -n "$peer" neigh replace $FRONT_IP \
 		lladdr "$(mac "$front" "$front")" dev "$peer"
 	ip -n "$front" route add 198.18.0.0/15 via $PEER_IP
+	# Clients are strangers: without cookies Linux keeps a quarter of the
+	# backlog for addresses that connected before (tcp_peer_is_proven()), which
+	# so few of them soon have all.
+	front_sysctl net.ipv4.tcp_no_metrics_save 1
 	front_sysctl net.ipv4.tcp_max_tw_buckets 20000
 	front_sysctl net.ipv4.tcp_max_syn_backlog 4096
 	front_sysctl net.core.somaxconn 4096

@@ -45,14 +45,24 @@ all_packets() {
 }
 
 # The clients' own frames that the front end's ring had no place for: all that
-# were dropped on the way out, without the flood's.
+# were dropped on the way out, without the flood's. The flood goes on while the
+# counters are read, so it comes with what that may have put in: LOST WITHIN.
 ring_dropped() {
 	local all flood again pattern='^tx_queue_[0-9]+_xdp_xmit_errors:'
 	flood=$(driver_sum "$peer" "$pattern")
 	all=$("${in_peer[@]}" awk -v dev="$peer:" \
 		'$1 == dev {print $13}' /proc/net/dev)
-	again=$(driver_sum "$peer" "$pattern") # they go on meanwhile
-	echo $((all - (flood + again) / 2))
+	again=$(driver_sum "$peer" "$pattern")
+	echo $((all - (flood + again) / 2)) $(((again - flood + 1) / 2))
+}
+
+# lost_between BEFORE AFTER, both of ring_dropped(): the frames lost, or "-"
+# where that cannot be told from the flood's.
+lost_between() {
+	echo "$1 $2" | awk '{
+		lost = $3 - $1; within = $2 + $4
+		print (within > 20 || lost < 0) ? "-" : lost
+	}'
 }
 
 # answered_by_xdp SYSTEM TX COUNT: whether TX frames that XDP sent during COUNT
@@ -91,8 +101,7 @@ client() {
 	cpu_all=$(($(machine_cpu) - all_before))
 	cpu_front=$(($(front_cpu) - front_before))
 	tx=$(($(front_tx) - tx_before))
-	client_lost=$(($(ring_dropped) - lost_before))
-	[ $client_lost -gt 0 ] || client_lost=0
+	client_lost=$(lost_between "$lost_before" "$(ring_dropped)")
 	line=$(tr -d ',;' <"$work/client")
 	[ -n "$line" ] || die "the client said nothing"
 	cpu_client=$(awk '{printf "%.0f", ($1 + $2) * 1e9}' "$work/client.time")

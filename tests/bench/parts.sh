@@ -169,8 +169,9 @@ part_others() { # SYSTEM RUN
 	system_stop
 }
 
-# What a flood on idle connections' tuples takes, as a share of one core: the
-# front end's receive work and the sender's own.
+# What a flood on idle connections' tuples takes, as a share of all CPUs, as both
+# ends of the transfers are on them: the front end's receive work and the
+# sender's own.
 tuples_cost() { # KIND
 	local cpu sender
 	cpu=$(cpu_ns "$front_napi")
@@ -180,7 +181,7 @@ tuples_cost() { # KIND
 	sender=$(cpu_ns "$flood_pid")
 	flood_end
 	calc %.3f "($(cpu_ns "$front_napi") - $cpu + $sender) / \
-		($sent * 1e9 / $OTHER_RATE)"
+		($sent * 1e9 / $OTHER_RATE * $(nproc))"
 }
 
 # Transfers go on while segments are forged for them.
@@ -312,11 +313,14 @@ part_scaling() {
 	for n in 1 10000 100000; do
 		scaling_cell established $n --established
 	done
-	memory_row kernel1
-	memory_row handfast
+	for n in 0 1 2; do
+		memory_row kernel1 $n
+		memory_row handfast $n
+	done
 }
 
-# kB of the kernel's objects and of the system's programs.
+# kB of the kernel's objects and of the system's programs, once what earlier
+# namespaces held has been given back.
 memory_kb() {
 	local pid files=()
 	for pid in "${front_pids[@]}"; do
@@ -326,10 +330,21 @@ memory_kb() {
 		"${files[@]}"
 }
 
+memory_settled() {
+	local last=0 now _
+	for _ in $(seq 20); do
+		now=$(memory_kb)
+		[ $(((now - last) * (now - last))) -le 40000 ] && break
+		last=$now
+		sleep 0.3
+	done
+	echo "$now"
+}
+
 # Bytes of a half-open request, and of a connection that waits to be accepted:
 # both of its ends, which are on this machine, and what the programs hold.
-memory_row() {
-	local n=2000 half_open before waiting
+memory_row() { # SYSTEM RUN
+	local n=4000 half_open before waiting held void=0
 	system_start "$1"
 	if [ "$1" = handfast ]; then
 		half_open=$("${in_front[@]}" bpftool -j map show pinned \
@@ -346,16 +361,19 @@ memory_row() {
 			/proc/slabinfo)
 	fi
 	kill -STOP "$server_pid"
-	before=$(memory_kb)
+	before=$(memory_settled)
 	"${in_peer[@]}" "$BENCH/client" --dst $FRONT_IP --port $PORT \
 		--at-once $n --seconds 1.5 --timeout 3 --request '' \
 		>"$work/memory" 2>&1 &
 	helpers+=($!)
 	sleep 1
 	waiting=$(established)
-	row part=memory system="$1" half_open_bytes="${half_open:-0}" \
-		waiting="$waiting" connection_bytes="$(per \
-			$((($(memory_kb) - before) * 1024)) "$waiting")"
+	held=$((($(memory_kb) - before) * 1024))
+	# Less than the two sockets themselves is no figure.
+	[ "$waiting" -gt 0 ] && [ $((held / waiting)) -ge 2000 ] || void=1
+	row part=memory system="$1" run="$2" void=$void \
+		half_open_bytes="${half_open:-0}" waiting="$waiting" \
+		connection_bytes="$(per $held "$waiting")"
 	kill -CONT "$server_pid"
 	wait "${helpers[-1]}"
 	helpers=()

@@ -102,16 +102,17 @@ function scaling_table(i, j, n, c) {
 	}
 }
 
+function memory_line(s) {
+	printf "%-14s %9s %24s\n", s, number(median("memory", "", s, "half_open"), 0),
+	       spread("memory", "", s, "connection", 0)
+}
+
 function memory_table() {
 	if (median("memory", "", "handfast", "half_open") == "")
 		return
 	head("Memory, bytes: a half-open request; a connection that waits to be accepted, both of its ends")
-	printf "%-14s %9.0f %9.0f\n", "kernel",
-	       median("memory", "", "kernel1", "half_open"),
-	       median("memory", "", "kernel1", "connection")
-	printf "%-14s %9.0f %9.0f\n", "handfast",
-	       median("memory", "", "handfast", "half_open"),
-	       median("memory", "", "handfast", "connection")
+	memory_line("kernel1")
+	memory_line("handfast")
 }
 
 END {
@@ -144,7 +145,7 @@ END {
 	table("64 connections' transfers while 100000 segments/s are forged for them: Gb/s",
 	      "tuples", "forged", "gbit", 2)
 	table("  connections broken", "tuples", "forged", "broken", 0)
-	table("  the flood's CPU, % of a core", "tuples", "forged",
+	table("  the flood's CPU, % of the machine", "tuples", "forged",
 	      "flood_cpu", 0)
 	rates_table()
 	bulk_table()

@@ -58,13 +58,18 @@ function number(x, digits) {
 	take()
 	p = v["part"]
 	s = v["system"]
-	if (s != "" && p != "memory")
-		note(p == "rates" || p == "bulk" ? p : "systems", s)
+	if (s != "" && (p == "peace" || p == "capacity" || p == "served" || \
+	    p == "tuples"))
+		there[s] = 1
+	if (p == "rates" || p == "bulk")
+		note(p, s)
 }
 
 v["void"] == 1 { voided[p, v["label"], s]++ }
 
+# The systems in their own order, whichever was measured first.
 p == "machine" {
+	ordered = split(v["systems"], order, ",")
 	machine = v["cpus"] " CPUs " v["model"] ", Linux " v["kernel"]
 	if (v["quick"] + 0)
 		machine = machine "; QUICK: figures not to be believed"
@@ -99,7 +104,8 @@ p == "capacity" {
 }
 
 function lost_explains() {
-	return v["retried"] + 0 <= v["client_lost"] + 0
+	return v["client_lost"] != "-" && \
+		v["retried"] + 0 <= v["client_lost"] + 0
 }
 
 # Where the ring lost clients' frames, the requests that sent something again
@@ -111,7 +117,8 @@ p == "served" {
 	keep(v["label"], "max", v["max"])
 	keep(v["label"], "own_p99", lost_explains() ? v["smooth_p99"] : v["p99"])
 	keep(v["label"], "retried", v["retried"])
-	keep(v["label"], "client_lost", v["client_lost"])
+	if (v["client_lost"] != "-")
+		keep(v["label"], "client_lost", v["client_lost"])
 }
 
 p == "in_flood" {
@@ -143,4 +150,11 @@ p == "scaling" { keep(v["what"] " " v["n"], v["case"], v["ns"]) }
 p == "memory" {
 	keep("", "half_open", v["half_open_bytes"])
 	keep("", "connection", v["connection_bytes"])
+}
+
+# First of the END blocks.
+END {
+	for (i = 1; i <= ordered; i++)
+		if (order[i] in there)
+			note("systems", order[i])
 }
