@@ -45,6 +45,12 @@ static void sleep_until(int64_t ns)
 	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
 }
 
+static void spin_until(int64_t ns)
+{
+	while (now_ns() < ns)
+		;
+}
+
 static uint64_t delivered(const char *dev)
 {
 	uint64_t sum = 0;
@@ -112,19 +118,20 @@ static uint32_t burst_size(double rate)
 
 /*
  * A burst every `gap`. Whoever is late catches up with bursts of the same
- * size at half the gap: never a larger one.
+ * size at half the gap, never a larger one; it spins until then, as to wake up
+ * takes longer.
  */
 static int run_paced(struct sender *s, double rate, int64_t end,
 		     const volatile int *stop)
 {
 	uint32_t burst = burst_size(rate);
 	int64_t gap = NSEC * burst / rate;
-	int64_t due = now_ns(), begin, now;
+	int64_t due = now_ns(), soonest, now;
 	int err;
 
 	prctl(PR_SET_TIMERSLACK, 1000UL);
 	while (!*stop && due < end) {
-		begin = now_ns();
+		soonest = now_ns() + gap / 2;
 		err = flood_tap_send(s->tap_fd, s->frame_len, burst);
 		if (err)
 			return err;
@@ -133,7 +140,10 @@ static int run_paced(struct sender *s, double rate, int64_t end,
 		progress_refresh(s, now);
 		if (now - due > FLOOD_LATE_MAX_NS)
 			due = now;
-		sleep_until(due > begin + gap / 2 ? due : begin + gap / 2);
+		if (due > now)
+			sleep_until(due > soonest ? due : soonest);
+		else
+			spin_until(soonest);
 	}
 	return 0;
 }

@@ -118,13 +118,13 @@ client() {
 
 flood_pid=
 
-# A sender that sleeps between its bursts gets its time before the clients do;
-# one that spins, above 350000 a second or without a rate, shares with them.
+# A sender with a rate goes before the clients, who share its CPU: a real flood
+# does not wait for anybody. Without a rate it shares with them.
 flood_begin() { # flood_begin RATE ARGS...: 0 for all that goes
 	local rate=$1 limit=() before=()
 	shift
 	[ "$rate" = 0 ] || limit=(--rate "$rate")
-	[ "$rate" = 0 ] || [ "$rate" -gt 350000 ] || before=(nice -n -10)
+	[ "$rate" = 0 ] || before=(chrt -f 1)
 	rm -f "$work/flood.progress"
 	"${in_peer[@]}" "${before[@]}" "$BENCH/synflood" --dev "$peer" \
 		--dst $FRONT_IP --port $PORT "${limit[@]}" \

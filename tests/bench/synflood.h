@@ -44,7 +44,7 @@ extern const char flood_kind_names[];
 int flood_plan_make(struct flood_plan *plan, const struct flood_options *opt);
 
 /* More than this a TAP device cannot do, a sender needs a core of its own. */
-#define FLOOD_TAP_RATE_MAX 350000
+#define FLOOD_TAP_RATE_MAX 1200000
 
 /*
  * The device that gives the pace: its XDP program is to be the flood. Returns
