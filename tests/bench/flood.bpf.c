@@ -2,7 +2,9 @@
 /*
  * The flood. For each frame that comes from anywhere else it writes one of its
  * own over it and sends that out of `out_ifindex`; frames from there are the
- * answers to the spoofed sources, which it counts and drops.
+ * answers to the spoofed sources, which it counts and drops. `burst` makes of
+ * a frame as many as `outlets` has entries: each is the same device, and its
+ * program writes the frame.
  */
 #include <stdbool.h>
 #include <linux/bpf.h>
@@ -24,8 +26,6 @@ const volatile __u32 tuple_count;
 
 __u64 random_state = 0x9e3779b97f4a7c15ULL;
 __u64 sent;
-__u64 pace_gap_ns; /* between bursts; 0: none */
-__u64 pace_due_ns;
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -47,6 +47,13 @@ struct {
 	__type(key, __u32);
 	__type(value, struct flood_answers);
 } answers SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_DEVMAP);
+	__uint(max_entries, FLOOD_BURST_MAX);
+	__type(key, __u32);
+	__type(value, struct bpf_devmap_val);
+} outlets SEC(".maps");
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -148,24 +155,8 @@ static __always_inline __u64 numbers_fill(void *data, void *data_end,
 	return sum;
 }
 
-/*
- * Waits for the next burst's time, spinning: only at rates that take most of
- * a core anyway. Who is late catches up at half the gap.
- */
-static __noinline void pace_wait(void)
-{
-	__u64 now = bpf_ktime_get_ns();
-
-	if (now > pace_due_ns + FLOOD_LATE_MAX_NS)
-		pace_due_ns = now;
-	for (int i = 0; i < 10000 && now < pace_due_ns; i++)
-		now = bpf_ktime_get_ns();
-	pace_due_ns += pace_gap_ns;
-	if (pace_due_ns < now + pace_gap_ns / 2)
-		pace_due_ns = now + pace_gap_ns / 2;
-}
-
-static __always_inline int frame_send(struct xdp_md *ctx)
+/* The frame becomes the flood's next one. */
+static __always_inline bool frame_write(struct xdp_md *ctx)
 {
 	__u32 index = template_count > 1 ? sent % template_count : 0;
 	struct flood_template *t = bpf_map_lookup_elem(&templates, &index);
@@ -174,16 +165,14 @@ static __always_inline int frame_send(struct xdp_md *ctx)
 	struct tcphdr *tcp;
 	struct iphdr *ip;
 
-	if (pace_gap_ns && sent % FLOOD_BURST_MAX == 0)
-		pace_wait();
 	if (!t || !frame_copy(ctx, t))
-		return XDP_ABORTED;
+		return false;
 	data = (void *)(long)ctx->data;
 	data_end = (void *)(long)ctx->data_end;
 	ip = data + sizeof(struct ethhdr);
 	tcp = (void *)(ip + 1);
 	if ((void *)(tcp + 1) > data_end)
-		return XDP_ABORTED;
+		return false;
 	tcp_sum = (__u16)~tcp->check;
 	both = tuple_count ? tuple_given(ip, tcp, &tcp_sum)
 			   : tuple_random(ip, tcp, &tcp_sum, random_next());
@@ -191,7 +180,7 @@ static __always_inline int frame_send(struct xdp_md *ctx)
 	tcp->check = fold(tcp_sum + both);
 	ip->check = fold((__u16)~ip->check + both);
 	sent++;
-	return bpf_redirect(out_ifindex, 0);
+	return true;
 }
 
 static __always_inline int answer_count(struct xdp_md *ctx)
@@ -227,5 +216,18 @@ int flood(struct xdp_md *ctx)
 {
 	if (ctx->ingress_ifindex == out_ifindex)
 		return answer_count(ctx);
-	return frame_send(ctx);
+	return frame_write(ctx) ? bpf_redirect(out_ifindex, 0) : XDP_ABORTED;
+}
+
+SEC("xdp")
+int burst(struct xdp_md *ctx)
+{
+	(void)ctx;
+	return bpf_redirect_map(&outlets, 0, BPF_F_BROADCAST);
+}
+
+SEC("xdp/devmap")
+int outlet(struct xdp_md *ctx)
+{
+	return frame_write(ctx) ? XDP_PASS : XDP_DROP;
 }

@@ -96,12 +96,13 @@ static void progress_refresh(struct sender *s, int64_t now)
 	s->refresh_ns = now + NSEC / 50;
 }
 
-static int send_chunk(struct sender *s, uint32_t n, uint32_t batch)
+static int send_chunk(struct sender *s)
 {
 	uint8_t frame[FLOOD_FRAME_MAX] = {};
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame,
-		    .data_size_in = s->frame_len, .repeat = n,
-		    .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = batch);
+		    .data_size_in = s->frame_len, .repeat = FULL_CHUNK,
+		    .flags = BPF_F_TEST_XDP_LIVE_FRAMES,
+		    .batch_size = FULL_BATCH);
 	int fd = bpf_program__fd(s->skel->progs.flood);
 
 	if (!bpf_prog_test_run_opts(fd, &opts) || errno == EINTR)
@@ -116,6 +117,22 @@ static uint32_t burst_size(double rate)
 	return n > FLOOD_BURST_MAX ? FLOOD_BURST_MAX : n;
 }
 
+/* A burst is what one frame of the TAP device becomes. */
+static int outlets_fill(struct sender *s, uint32_t burst)
+{
+	struct bpf_devmap_val outlet = {
+	    .ifindex = s->skel->rodata->out_ifindex,
+	    .bpf_prog.fd = bpf_program__fd(s->skel->progs.outlet),
+	};
+
+	for (uint32_t i = 0; i < burst; i++) {
+		if (bpf_map__update_elem(s->skel->maps.outlets, &i, sizeof(i),
+					 &outlet, sizeof(outlet), 0))
+			return -errno;
+	}
+	return 0;
+}
+
 /*
  * A burst every `gap`. Whoever is late catches up with bursts of the same
  * size at half the gap, never a larger one; it spins until then, as to wake up
@@ -127,12 +144,14 @@ static int run_paced(struct sender *s, double rate, int64_t end,
 	uint32_t burst = burst_size(rate);
 	int64_t gap = NSEC * burst / rate;
 	int64_t due = now_ns(), soonest, now;
-	int err;
+	int err = outlets_fill(s, burst);
 
+	if (err)
+		return err;
 	prctl(PR_SET_TIMERSLACK, 1000UL);
 	while (!*stop && due < end) {
 		soonest = now_ns() + gap / 2;
-		err = flood_tap_send(s->tap_fd, s->frame_len, burst);
+		err = flood_tap_send(s->tap_fd, s->frame_len);
 		if (err)
 			return err;
 		due += gap;
@@ -148,24 +167,14 @@ static int run_paced(struct sender *s, double rate, int64_t end,
 	return 0;
 }
 
-/*
- * Live frames, a chunk a call. At a rate the program spins between bursts:
- * what it sends in 10 ms is a call then.
- */
-static int run_live(struct sender *s, double rate, int64_t end,
-		    const volatile int *stop)
+/* All that goes: live frames, a chunk a call. */
+static int run_live(struct sender *s, int64_t end, const volatile int *stop)
 {
-	uint32_t chunk = FULL_CHUNK, batch = FULL_BATCH;
 	int64_t now = now_ns();
 	int err = 0;
 
-	if (rate > 0) {
-		batch = FLOOD_BURST_MAX;
-		chunk = (uint32_t)(rate / 100 / batch + 1) * batch;
-		s->skel->bss->pace_gap_ns = NSEC * batch / rate;
-	}
 	while (!*stop && !err && now < end) {
-		err = send_chunk(s, chunk, batch);
+		err = send_chunk(s);
 		now = now_ns();
 		progress_refresh(s, now);
 	}
@@ -190,7 +199,7 @@ int flood_run(struct flood_skel *skel, const struct flood_plan *plan,
 	int err;
 
 	err = tap_fd >= 0 ? run_paced(&s, opt->rate, end, stop)
-			  : run_live(&s, opt->rate, end, stop);
+			  : run_live(&s, end, stop);
 	*seconds = (now_ns() - begin) / (double)NSEC;
 	sleep_until(now_ns() + NSEC / 20); /* the last answers */
 	progress_read(&s);

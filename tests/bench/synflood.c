@@ -2,8 +2,8 @@
 /*
  * synflood - a flood of TCP segments from spoofed sources, for test networks
  * inside one machine: the frames go into a veth by XDP redirection and never
- * leave the machine. Up to some rate they are triggered by writes to a TAP
- * device, above it by BPF_PROG_TEST_RUN with live frames.
+ * leave the machine. With a rate they are triggered by writes to a TAP device,
+ * a burst each, without one by BPF_PROG_TEST_RUN with live frames.
  */
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -260,11 +260,10 @@ static void report(const struct flood_options *opt,
 			opt->dev);
 }
 
-static struct bpf_link *attach(struct flood_skel *skel, int ifindex,
+static struct bpf_link *attach(struct bpf_program *prog, int ifindex,
 			       const char *name)
 {
-	struct bpf_link *link =
-	    bpf_program__attach_xdp(skel->progs.flood, ifindex);
+	struct bpf_link *link = bpf_program__attach_xdp(prog, ifindex);
 
 	if (!link)
 		fprintf(stderr, "synflood: XDP on %s: %s%s\n", name,
@@ -312,7 +311,7 @@ static int outlet_open(struct outlet *out, struct flood_skel *skel,
 	if (!bpf_xdp_query_id(opt->ifindex, XDP_FLAGS_DRV_MODE, &id) && id)
 		out->before_fd = bpf_prog_get_fd_by_id(id);
 	if (out->before_fd < 0) {
-		out->link = attach(skel, opt->ifindex, opt->dev);
+		out->link = attach(skel->progs.flood, opt->ifindex, opt->dev);
 		return out->link ? 0 : -1;
 	}
 	err = bpf_xdp_attach(opt->ifindex, bpf_program__fd(skel->progs.flood),
@@ -337,7 +336,7 @@ static void outlet_close(struct outlet *out, const struct flood_options *opt)
 static int flood(struct flood_skel *skel, const struct flood_plan *plan,
 		 const struct flood_options *opt)
 {
-	bool with_tap = opt->rate > 0 && opt->rate <= FLOOD_TAP_RATE_MAX;
+	bool with_tap = opt->rate > 0;
 	int tap_fd = -1, tap_ifindex = 0;
 	struct bpf_link *tap = NULL;
 	struct outlet out = {};
@@ -351,7 +350,8 @@ static int flood(struct flood_skel *skel, const struct flood_plan *plan,
 			fprintf(stderr, "synflood: TAP device: %s\n",
 				strerror(-tap_fd));
 		else
-			tap = attach(skel, tap_ifindex, "the TAP device");
+			tap = attach(
+			    skel->progs.burst, tap_ifindex, "the TAP device");
 	}
 	if (tap || !with_tap)
 		err = run(skel, plan, opt, tap_fd);

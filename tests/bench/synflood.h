@@ -43,16 +43,13 @@ extern const char flood_kind_names[];
 /* Fills the plan. 0, or -1 with a message written. */
 int flood_plan_make(struct flood_plan *plan, const struct flood_options *opt);
 
-/* More than this a TAP device cannot do, a sender needs a core of its own. */
-#define FLOOD_TAP_RATE_MAX 1200000
-
 /*
- * The device that gives the pace: its XDP program is to be the flood. Returns
+ * The device that gives the pace: its XDP program is to be `burst`. Returns
  * its descriptor, or a negative errno.
  */
 int flood_tap_open(int *ifindex);
-/* Triggers n frames. 0, or a negative errno. */
-int flood_tap_send(int fd, uint32_t frame_len, uint32_t n);
+/* Triggers a burst. 0, or a negative errno. */
+int flood_tap_send(int fd, uint32_t frame_len);
 
 /*
  * Sends until the time is up or *stop is set. tap_fd: -1 for live frames.
