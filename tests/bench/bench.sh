@@ -8,7 +8,7 @@
 #   BENCH_PARTS    of: capacity flood others rates bulk scaling packet
 #   BENCH_SYSTEMS  of: kernel0 kernel1 kernel2 synproxy xdp_synproxy handfast
 #                  relay (the parts rates and bulk have systems of their own)
-#   BENCH_ROUNDS   rounds of all systems under floods (default 2)
+#   BENCH_ROUNDS   rounds of all systems under floods (default 1)
 #   BENCH_RUNS     alternating runs of rates and bulk (default 10)
 #   BENCH_QUICK=1  one round, two runs: to see that all works; no figures to
 #                  be believed
@@ -44,9 +44,9 @@ if [ -n "${BENCH_QUICK:-}" ]; then
 	T_PEACE=0.5 T_CAPACITY=0.5 T_OPEN=0.7 T_AT_ONCE=0.5 T_STREAM=0.7
 	T_RATES=0.5 T_BULK=0.5
 else
-	ROUNDS=${BENCH_ROUNDS:-2} BENCH_RUNS=${BENCH_RUNS:-10}
+	ROUNDS=${BENCH_ROUNDS:-1} BENCH_RUNS=${BENCH_RUNS:-10}
 	CAPACITY_RUNS=3 SCALING_RUNS=3 PACKET_RUNS=7
-	T_PEACE=1 T_CAPACITY=1.2 T_OPEN=1.5 T_AT_ONCE=1 T_STREAM=1.2
+	T_PEACE=1 T_CAPACITY=1 T_OPEN=1.2 T_AT_ONCE=0.8 T_STREAM=1.2
 	T_RATES=1.2 T_BULK=0.8
 fi
 

@@ -98,7 +98,7 @@ function goals_floods(i, name, cap) {
 	cap = median("capacity", "", "handfast", "rate")
 	for (i = 1; i <= total["floods"]; i++) {
 		name = names["floods", i]
-		if (name == "none" || name == "x1.5" || name == "full" || \
+		if (name ~ /^(none|x1.5|overload|full)$/ || \
 		    (name + 0 > 0 && cap != "" && name + 0 > 0.9 * cap))
 			continue
 		goal_served(name, "served, %, SYN flood " name)
@@ -109,20 +109,14 @@ function goals_floods(i, name, cap) {
 	ratio("in_flood", "300000", "handfast", "rate",
 	      "peace", "32", "handfast", "rate")
 	goal("connections/s at 300000 SYN/s, to those in peace", 0.75, 1)
-	goal_overload("x1.5")
-	goal_overload("full")
+	goal_overload("overload", "at 1.5 of its capacity")
+	goal_overload("full", "full flood")
 }
 
-# The same flood for all: x1.5 is another rate for each, so of it only the
-# figure is shown; `full` is the same sender, unpaced.
-function goal_overload(name, i, s, best, m) {
-	if (name == "x1.5") {
-		figure("served", name, "handfast", "served")
-		if (value == "")
-			printf "  (1.5 of its capacity with clients beside it is " \
-				"more than the sender gives: void)\n"
+# The same flood for all: above what handfast can take, or unpaced.
+function goal_overload(name, text, i, s, best, m) {
+	if (median("served", name, "handfast", "served") == "")
 		return
-	}
 	best = ""
 	for (i = 1; i <= total["systems"]; i++) {
 		s = names["systems", i]
@@ -133,7 +127,7 @@ function goal_overload(name, i, s, best, m) {
 	}
 	figure("served", name, "handfast", "served")
 	if (best != "")
-		goal("served, %, full flood; limit: the best alternative's",
+		goal("served, %, " text "; limit: the best alternative's",
 		     best, 1)
 }
 

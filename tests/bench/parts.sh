@@ -122,7 +122,7 @@ flood_cell() { # SYSTEM LABEL RUN RATE
 }
 
 part_flood() { # SYSTEM RUN
-	local r share void flood_rate in_full
+	local r share void flood_rate in_full over=${capacity[handfast]:-0}
 	open_loop "$1" none "$2" none none
 	for r in $RATES; do
 		# Without cookies nothing is left to be seen above.
@@ -133,6 +133,9 @@ part_flood() { # SYSTEM RUN
 		flood_cell "$1" "x$share" "$2" \
 			"$(calc %.0f "$share * ${capacity[$1]}")"
 	done
+	# The same rate for all: more than handfast can take.
+	[ "$over" = 0 ] || flood_cell "$1" overload "$2" \
+		"$(calc %.0f "1.5 * $over")"
 	flood_cell "$1" full "$2" 0
 }
 
