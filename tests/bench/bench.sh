@@ -143,6 +143,18 @@ machine_row() {
 		rounds="$ROUNDS" runs="$BENCH_RUNS" quick="${BENCH_QUICK:-0}"
 }
 
+# Jiffies that the hypervisor gave to others, and those that were worked.
+steal() {
+	awk '$1 == "cpu" {print $9, $2 + $3 + $4 + $7 + $8}' /proc/stat
+}
+
+steal_row() { # steal_row BEFORE
+	row part=steal share="$(echo "$1 $(steal)" | awk '{
+		taken = $3 - $1; worked = $4 - $2
+		printf "%.3f", (taken > 0) ? taken / (taken + worked) : 0
+	}')"
+}
+
 options_check
 trap cleanup EXIT
 trap 'exit 130' INT TERM HUP
@@ -151,6 +163,7 @@ mkdir -p "$OUT"
 : >"$OUT/rows"
 stale_remove
 machine_row
+steal_before=$(steal)
 for system in $BENCH_SYSTEMS haproxy; do
 	system_there "$system" # says why not
 done
@@ -176,6 +189,7 @@ if wanted packet; then
 	progress "packets"
 	packets >"$work/packets"
 fi
+steal_row "$steal_before"
 {
 	awk -v json="$OUT/bench.json" -f "$HERE/rows.awk" \
 		-f "$HERE/report.awk" -f "$HERE/goals.awk" "$OUT/rows"

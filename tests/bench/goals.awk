@@ -107,7 +107,7 @@ function goals_floods(i, name, cap) {
 	      "served", "none", "handfast", "p99")
 	goal("p99 of a request at 100000 SYN/s, to that in peace", 2, -1)
 	ratio("in_flood", "300000", "handfast", "rate",
-	      "peace", "32", "handfast", "rate")
+	      "in_flood", "300000", "handfast", "peace_rate")
 	goal("connections/s at 300000 SYN/s, to those in peace", 0.75, 1)
 	goal_overload("overload", "at 1.5 of its capacity")
 	goal_overload("full", "full flood")

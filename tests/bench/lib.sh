@@ -10,8 +10,10 @@
 # saturated. Front's receive work has a NAPI thread of its own on CPU_FRONT,
 # whose time can be read, and which goes before any program, as softirq would.
 # That thread also does the peer's receive work, which drops the SYN-ACKs that
-# nobody waits for, unless peer_apart() moves it to CPU_PEER. Flood and clients
-# run on CPU_PEER, server, daemon and relay where the scheduler puts them.
+# nobody waits for, unless peer_apart() moves it to CPU_PEER. The flood's
+# sender and the clients run on CPU_PEER, server, daemon and relay where the
+# scheduler puts them. Clients that may go to CPU_FRONT do worse, as the NAPI
+# thread goes before them there.
 
 FRONT_IP=10.77.0.1
 PEER_IP=10.77.0.2 # the first of PEERS

@@ -140,6 +140,11 @@ flood_begin() { # flood_begin RATE ARGS...: 0 for all that goes
 	die "the flood does not begin"
 }
 
+# CPU time that the sender has had, ns.
+flood_cpu() {
+	cpu_ns "$flood_pid"
+}
+
 # What it has sent so far; its file is renewed every 20 ms.
 flood_sent() {
 	local n
@@ -168,16 +173,20 @@ now_ns() {
 	date +%s%N
 }
 
-# mark: begins to look at the flood's rate; marked: sets flood_rate, that of
-# the time since, and in_full: whether that is what was wanted (0: all it can).
+# mark: begins to look at the flood; marked: sets flood_rate, that of the time
+# since, in_full: whether that is what was wanted (0: all it can), and
+# sender_busy, the share of a CPU that sending has taken.
 mark() {
 	mark_sent=$(flood_sent)
+	mark_cpu=$(flood_cpu)
 	mark_ns=$(now_ns)
 }
 
 marked() { # marked WANTED
-	flood_rate=$(calc %.0f "($(flood_sent) - $mark_sent) * 1e9 / \
-		($(now_ns) - $mark_ns)")
+	local ns
+	ns=$(($(now_ns) - mark_ns))
+	sender_busy=$(calc %.3f "($(flood_cpu) - $mark_cpu) / $ns")
+	flood_rate=$(calc %.0f "($(flood_sent) - $mark_sent) * 1e9 / $ns")
 	in_full=$(calc %d "$flood_rate >= 0.95 * $1")
 }
 

@@ -37,7 +37,7 @@ part_peace() { # SYSTEM RUN
 # -------------------------------------------------------------- capacity
 
 # Floods without a rate. In the first one both ends share CPU_FRONT, as when
-# clients are there too: what the shares in part_flood() are of. In the second
+# clients are there too: what part_flood() takes 1.5 times of. In the second
 # one the receive work of the peer is apart: what the system itself costs.
 capacity_cell() { # SYSTEM RUN
 	local cpu tx void=0 together
@@ -104,9 +104,22 @@ open_loop() { # SYSTEM LABEL RUN WANTED KIND
 		smooth_p99="$smooth99" client_lost="$client_lost"
 }
 
-# One flood, clients at a rate and then many at once.
+# Sets own: SYN-ACKs a second with the work of both ends on CPU_FRONT. Shares
+# of it are sent at once: the machine's speed changes within seconds.
+own_capacity() {
+	flood_begin 0 --seconds 0.5
+	flood_wait
+	own=$(calc %.0f "2 * $synack")
+}
+
+# One flood, clients at a rate and then many at once. What those do without a
+# flood is measured just before the flood that it is compared with.
 flood_cell() { # SYSTEM LABEL RUN RATE
-	local void flood_rate in_full
+	local void flood_rate in_full sender_busy peace=-
+	if [ "$2" = 300000 ]; then
+		client "$T_AT_ONCE" --at-once 32
+		peace=$rate
+	fi
 	flood_begin "$4" --seconds 30 --kind syn
 	open_loop "$1" "$2" "$3" "$4" syn
 	mark
@@ -115,14 +128,15 @@ flood_cell() { # SYSTEM LABEL RUN RATE
 	flood_end
 	row part=in_flood system="$1" label="$2" run="$3" wanted="$4" \
 		void=$((1 - in_full)) delivered="$flood_rate" rate="$rate" \
-		failed="$failed" p50="$p50" p99="$p99"
+		failed="$failed" p50="$p50" p99="$p99" \
+		sender_busy="$sender_busy" peace_rate="$peace"
 	row part=flood system="$1" label="$2" run="$3" wanted="$4" \
 		delivered="$sent_rate" \
 		ring_lost="$(calc %.4f "($sent - $taken) / $sent")"
 }
 
 part_flood() { # SYSTEM RUN
-	local r share void flood_rate in_full over=${capacity[handfast]:-0}
+	local r share own void flood_rate in_full sender_busy over=${capacity[handfast]:-0}
 	open_loop "$1" none "$2" none none
 	for r in $RATES; do
 		# Without cookies nothing is left to be seen above.
@@ -130,8 +144,8 @@ part_flood() { # SYSTEM RUN
 	done
 	[ "${capacity[$1]:-0}" -gt 0 ] || return 0
 	for share in $SHARES; do
-		flood_cell "$1" "x$share" "$2" \
-			"$(calc %.0f "$share * ${capacity[$1]}")"
+		own_capacity
+		flood_cell "$1" "x$share" "$2" "$(calc %.0f "$share * $own")"
 	done
 	# The same rate for all: more than handfast can take.
 	[ "$over" = 0 ] || flood_cell "$1" overload "$2" \
@@ -142,7 +156,7 @@ part_flood() { # SYSTEM RUN
 # ---------------------------------------------------------- other floods
 
 other_cell() { # SYSTEM LABEL RUN KINDS
-	local void flood_rate in_full
+	local void flood_rate in_full sender_busy
 	flood_begin $OTHER_RATE --seconds 30 --kind "$4"
 	open_loop "$1" "$2" "$3" $OTHER_RATE "$4"
 	flood_end
@@ -150,7 +164,7 @@ other_cell() { # SYSTEM LABEL RUN KINDS
 
 # Handshakes of real addresses, and then silence.
 silent_cell() { # SYSTEM RUN
-	local silent void flood_rate in_full
+	local silent void flood_rate in_full sender_busy
 	"${in_peer[@]}" "$BENCH/client" --dst $FRONT_IP --port $PORT \
 		--at-once 1500 --seconds "$T_OPEN" --request '' --timeout 2 \
 		>"$work/silent" 2>&1 &

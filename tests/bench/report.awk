@@ -136,6 +136,8 @@ END {
 	table("  clients' frames lost in the ring", "served", "floods",
 	      "client_lost", 0)
 	table("  connections/s, 32 at once", "in_flood", "floods", "rate", 0)
+	table("  % of a CPU that sending took from them", "in_flood", "floods",
+	      "sender", 0)
 	table("  SYN/s sent", "flood", "floods", "delivered", 0)
 	table("  % of them lost in the ring before the system", "flood",
 	      "floods", "lost", 1)

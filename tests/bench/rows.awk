@@ -75,6 +75,11 @@ p == "machine" {
 		machine = machine "; QUICK: figures not to be believed"
 }
 
+p == "steal" {
+	machine = machine sprintf("; the hypervisor took %.1f %% of its time",
+				  100 * v["share"])
+}
+
 p == "served" {
 	note(v["kind"] ~ /^(none|syn)$/ ? "floods" : "others", v["label"])
 }
@@ -123,6 +128,9 @@ p == "served" {
 
 p == "in_flood" {
 	keep(v["label"], "rate", v["rate"])
+	keep(v["label"], "sender", 100 * v["sender_busy"])
+	if (v["peace_rate"] != "-")
+		keep(v["label"], "peace_rate", v["peace_rate"])
 	keep(v["label"], "failed", v["failed"])
 }
 
