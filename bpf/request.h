@@ -55,7 +55,7 @@ static __always_inline __u32 filter_slot(const struct hf_tuple *t, __u64 seed)
 		    ((__u64)r[0] << 32 | (r[1] + r[2])) * 0x9e3779b97f4a7c15ULL;
 	x = (x ^ seed) * 0xff51afd7ed558ccdULL;
 	x = (x ^ x >> 32) * 0xc4ceb9fe1a85ec53ULL;
-	return x >> 46 & (HF_FILTER_SLOTS - 1);
+	return x >> 45 & (HF_FILTER_SLOTS - 1);
 }
 
 /* The word of a flow's counter; *shift: where in it. */
@@ -69,8 +69,8 @@ static __always_inline __u32 *filter_word(const struct hf_tuple *t,
 	if (!filter || !k)
 		return NULL;
 	slot = filter_slot(t, k->filter);
-	*shift = (slot & 3) * 8;
-	return &filter->word[slot >> 2 & (HF_FILTER_SLOTS / 4 - 1)];
+	*shift = slot % HF_FILTER_WORD_SLOTS * 4;
+	return &filter->word[slot / HF_FILTER_WORD_SLOTS];
 }
 
 static __always_inline void filter_add(const struct hf_tuple *t, __u32 n)
@@ -87,7 +87,7 @@ static __always_inline bool filter_hit(const struct hf_tuple *t)
 	__u32 shift = 0;
 	__u32 *word = filter_word(t, &shift);
 
-	return word && (*word >> shift & 0xff);
+	return word && (*word >> shift & 0xf);
 }
 
 static __always_inline void fill_half_open(struct hf_listener *l, int n)

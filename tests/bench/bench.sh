@@ -46,7 +46,7 @@ if [ -n "${BENCH_QUICK:-}" ]; then
 else
 	ROUNDS=${BENCH_ROUNDS:-1} BENCH_RUNS=${BENCH_RUNS:-10}
 	CAPACITY_RUNS=3 SCALING_RUNS=3 PACKET_RUNS=7
-	T_PEACE=1 T_CAPACITY=1 T_OPEN=1.2 T_AT_ONCE=0.8 T_STREAM=1.2
+	T_PEACE=1 T_CAPACITY=1 T_OPEN=2 T_AT_ONCE=0.8 T_STREAM=1.2
 	T_RATES=1.2 T_BULK=0.8
 fi
 
@@ -115,8 +115,7 @@ other_rounds() {
 # The picture: what honest clients get out of each system, by flood.
 picture() {
 	local plot
-	command -v gnuplot >/dev/null || {
-		say "no picture: gnuplot is not installed (make deps-bench)"
+	command -v gnuplot >/dev/null |		say "no picture: gnuplot is not installed (make deps-bench)"
 		return
 	}
 	for plot in served rate capacity; do
@@ -167,7 +166,7 @@ steal_before=$(steal)
 for system in $BENCH_SYSTEMS haproxy; do
 	system_there "$system" # says why not
 done
-if wanted capacity || wanted flood; then
+if wanted capacity; then
 	progress "capacity"
 	part_capacity
 fi

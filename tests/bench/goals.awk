@@ -98,7 +98,7 @@ function goals_floods(i, name, cap) {
 	cap = median("capacity", "", "handfast", "rate")
 	for (i = 1; i <= total["floods"]; i++) {
 		name = names["floods", i]
-		if (name ~ /^(none|x1.5|overload|full)$/ || \
+		if (name ~ /^(none|x1.5|full)$/ || \
 		    (name + 0 > 0 && cap != "" && name + 0 > 0.9 * cap))
 			continue
 		goal_served(name, "served, %, SYN flood " name)
@@ -109,25 +109,24 @@ function goals_floods(i, name, cap) {
 	ratio("in_flood", "300000", "handfast", "rate",
 	      "in_flood", "300000", "handfast", "peace_rate")
 	goal("connections/s at 300000 SYN/s, to those in peace", 0.75, 1)
-	goal_overload("overload", "at 1.5 of its capacity")
-	goal_overload("full", "full flood")
+	goal_full()
 }
 
-# The same flood for all: above what handfast can take, or unpaced.
-function goal_overload(name, text, i, s, best, m) {
-	if (median("served", name, "handfast", "served") == "")
+# Unpaced, above what any can take.
+function goal_full(i, s, best, m) {
+	if (median("served", "full", "handfast", "served") == "")
 		return
 	best = ""
 	for (i = 1; i <= total["systems"]; i++) {
 		s = names["systems", i]
-		m = median("served", name, s, "served")
+		m = median("served", "full", s, "served")
 		if (s != "handfast" && s != "relay" && m != "" && \
 		    (best == "" || m > best))
 			best = m
 	}
-	figure("served", name, "handfast", "served")
+	figure("served", "full", "handfast", "served")
 	if (best != "")
-		goal("served, %, " text "; limit: the best alternative's",
+		goal("served, %, full flood; limit: the best alternative's",
 		     best, 1)
 }
 

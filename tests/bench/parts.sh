@@ -9,8 +9,6 @@ SHARES="0.5 0.9 1.5"
 REQUESTS=1000 # a second, of the open-loop client
 OTHER_RATE=100000
 
-declare -A capacity # of a system: SYN-ACKs a second
-
 # row KEY=VALUE...: one measured thing.
 row() {
 	echo "$*" >>"$OUT/rows"
@@ -36,17 +34,13 @@ part_peace() { # SYSTEM RUN
 
 # -------------------------------------------------------------- capacity
 
-# Floods without a rate. In the first one both ends share CPU_FRONT, as when
-# clients are there too: what part_flood() takes 1.5 times of. In the second
-# one the receive work of the peer is apart: what the system itself costs.
+# A flood without a rate; the receive work of the peer is apart, so that this is
+# what the system itself costs.
 capacity_cell() { # SYSTEM RUN
-	local cpu tx void=0 together
+	local cpu tx void=0
 	system_start "$1"
 	flood_begin 0 --seconds 0.3 # fills what fills up
 	flood_wait
-	flood_begin 0 --seconds "$T_CAPACITY"
-	flood_wait
-	together=$synack
 	peer_apart
 	cpu=$(cpu_ns "$front_napi")
 	tx=$(front_tx)
@@ -61,8 +55,7 @@ capacity_cell() { # SYSTEM RUN
 		ring_lost="$(calc %.4f "($sent - $taken) / $sent")" \
 		busy="$(calc %.3f "$cpu / 1e9 / $T_CAPACITY")" \
 		cpu_ns="$(per $cpu "$synack")" \
-		synack_rate="$(calc %.0f "$synack / $T_CAPACITY")" \
-		together_rate="$(calc %.0f "$together / $T_CAPACITY")"
+		synack_rate="$(calc %.0f "$synack / $T_CAPACITY")"
 	system_stop
 }
 
@@ -76,14 +69,6 @@ part_capacity() {
 			system_there "$s" 2>/dev/null && capacity_cell "$s" $i
 		done
 	done
-	for s in $BENCH_SYSTEMS; do
-		capacity[$s]=$(awk -v s="system=$s" '
-			/^part=capacity / && $2 == s && /void=0/ {
-				sub(/.*together_rate=/, ""); print $1}' \
-			"$OUT/rows" | sort -n | awk '{a[NR] = $1}
-			END {print (NR ? a[int((NR + 1) / 2)] : 0)}')
-	done
-	capacity[relay]=${capacity[handfast]:-0}
 }
 
 # -------------------------------------------------- clients in a flood
@@ -136,20 +121,18 @@ flood_cell() { # SYSTEM LABEL RUN RATE
 }
 
 part_flood() { # SYSTEM RUN
-	local r share own void flood_rate in_full sender_busy over=${capacity[handfast]:-0}
+	local r share own void flood_rate in_full sender_busy
 	open_loop "$1" none "$2" none none
 	for r in $RATES; do
 		# Without cookies nothing is left to be seen above.
-		[ "$1 $r" = "kernel0 300000" ] || flood_cell "$1" "$r" "$2" "$r"
+		[ "$1 $r" = "kernel0 300000" ] && return 0
+		flood_cell "$1" "$r" "$2" "$r"
 	done
-	[ "${capacity[$1]:-0}" -gt 0 ] || return 0
 	for share in $SHARES; do
 		own_capacity
 		flood_cell "$1" "x$share" "$2" "$(calc %.0f "$share * $own")"
 	done
-	# The same rate for all: more than handfast can take.
-	[ "$over" = 0 ] || flood_cell "$1" overload "$2" \
-		"$(calc %.0f "1.5 * $over")"
+	# More than any can take.
 	flood_cell "$1" full "$2" 0
 }
 

@@ -127,7 +127,7 @@ END {
 	table("  CPU us a connection, all of the machine", "peace", "at_once",
 	      "cpu", 0)
 	capacity_table()
-	table("SYN flood (SYN/s; x: of the system's own capacity; overload: 1.5 of handfast's; full: all the sender can): % served of 1000 requests/s; void: not sent in full",
+	table("SYN flood (SYN/s; x: of the system's own capacity; full: all the sender can): % served of 1000 requests/s; void: not sent in full",
 	      "served", "floods", "served", 2)
 	table("  a whole request, p50 ms", "served", "floods", "p50", 2)
 	table("  p99 ms", "served", "floods", "p99", 2)

@@ -70,7 +70,7 @@ struct env {
 	/* maps in memory */
 	struct hf_listener *listener;
 	struct hf_port *port;
-	uint8_t *filter; /* one counter a byte */
+	struct hf_filter *filter;
 	struct hf_fills *fills;
 	struct hf_request_op *batch;
 };

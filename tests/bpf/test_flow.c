@@ -219,13 +219,13 @@ static void revived(struct scene *s)
 static void filter_hits(struct scene *s)
 {
 	s->frame.flags = TH_ACK;
-	memset(env.filter, 1, HF_FILTER_SLOTS * sizeof(env.filter[0]));
+	memset(env.filter, 0x11, sizeof(*env.filter));
 }
 
 static void filter_clear(struct scene *s)
 {
 	(void)s;
-	memset(env.filter, 0, HF_FILTER_SLOTS * sizeof(env.filter[0]));
+	memset(env.filter, 0, sizeof(*env.filter));
 }
 
 /* Requests of neighbours do not get in each other's way. */

@@ -412,7 +412,7 @@ void world_reset(void)
 	static const struct hf_guard none;
 
 	map_clear(FD(syn_table), sizeof(struct hf_tuple));
-	memset(env.filter, 0, HF_FILTER_SLOTS);
+	memset(env.filter, 0, sizeof(*env.filter));
 	memset(env.fills, 0, sizeof(*env.fills));
 	config_reset();
 	devices_reset();
@@ -425,7 +425,9 @@ static uint64_t filter_sum(void)
 	uint64_t sum = 0;
 
 	for (uint32_t i = 0; i < HF_FILTER_SLOTS; i++)
-		sum += env.filter[i];
+		sum += env.filter->word[i / HF_FILTER_WORD_SLOTS] >>
+			   i % HF_FILTER_WORD_SLOTS * 4 &
+		       0xf;
 	return sum;
 }
 
