@@ -291,8 +291,11 @@ struct hf_device {
 	__u8 mac[6];
 	char name[16];
 	__u32 draining; /* to be detached: SYNs pass, requests are finished */
+	/* AF_XDP rings that the daemon opened in zero-copy mode; the others
+	 * copy. */
+	__u32 zerocopy_rings;
 };
-_Static_assert(sizeof(struct hf_device) == 52, "hf_device");
+_Static_assert(sizeof(struct hf_device) == 56, "hf_device");
 
 /* Key of vlans: tags of a frame on a device; the value is the ifindex of the
  * VLAN device that gets it. VLAN 0 (priority tags) counts as untagged. */

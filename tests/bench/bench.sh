@@ -115,7 +115,8 @@ other_rounds() {
 # The picture: what honest clients get out of each system, by flood.
 picture() {
 	local plot
-	command -v gnuplot >/dev/null |		say "no picture: gnuplot is not installed (make deps-bench)"
+	command -v gnuplot >/dev/null || {
+		say "no picture: gnuplot is not installed (make deps-bench)"
 		return
 	}
 	for plot in served rate capacity; do

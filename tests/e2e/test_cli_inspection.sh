@@ -38,6 +38,8 @@ look()
 look
 shows 'f0' status
 shows '"f0"' -j status
+shows 'with a ring \(copy\)' status
+shows '"zerocopy_rings": ?0' -j status
 shows "${PIDS[daemon]}" status
 kill -KILL "${PIDS[daemon]}"
 wait_end daemon 5 || true

@@ -36,7 +36,7 @@ static json_t *device_json(const struct cli *cli, const struct status *s,
 	cli_printable(name, sizeof(name), d->name, sizeof(d->name));
 	return cli_pack(
 	    "{s:s, s:I, s:s, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:s, "
-	    "s:I, s:I, s:o}",
+	    "s:I, s:I, s:I, s:o}",
 	    "name", name, "ifindex", (json_int_t)device->ifindex, "mode",
 	    hf_text_xdp_mode(d->mode), "attached", device->alive, "trial",
 	    trial_runs(cli->bpffs, d->name), "lower", (json_int_t)d->lower,
@@ -45,7 +45,8 @@ static json_t *device_json(const struct cli *cli, const struct status *s,
 	    (json_int_t)d->hop_limit, "mac",
 	    hf_text_mac(mac, sizeof(mac), d->mac), "prog_id",
 	    (json_int_t)device->prog_id, "first_xsk", (json_int_t)d->first_xsk,
-	    "queues", queues_json(s, d));
+	    "zerocopy_rings", (json_int_t)d->zerocopy_rings, "queues",
+	    queues_json(s, d));
 }
 
 static json_t *sysctls_json(const struct hf_config *c)
@@ -94,6 +95,23 @@ static void status_json(const struct cli *cli, const struct status *s)
 
 /* ------------------------------------------------------------------ text */
 
+static void rings_print(const struct status *s, const struct hf_device *d)
+{
+	__u32 rings = status_rings(s, d);
+
+	if (!s->rings_known)
+		printf("rings unknown (needs CAP_BPF and CAP_NET_ADMIN)");
+	else if (!rings)
+		printf("none with a ring");
+	else if (!d->zerocopy_rings)
+		printf("%u with a ring (copy)", rings);
+	else if (d->zerocopy_rings >= d->queues)
+		printf("%u with a ring (zero-copy)", rings);
+	else
+		printf("%u with a ring (%u of %u zero-copy)", rings,
+		       d->zerocopy_rings, d->queues);
+}
+
 static void device_print(const struct cli *cli, const struct status *s,
 			 const struct device *device)
 {
@@ -109,10 +127,7 @@ static void device_print(const struct cli *cli, const struct status *s,
 	printf("interface   %s: %s, %u queue%s, ", name,
 	       device->alive ? hf_text_xdp_mode(d->mode) : "gone", d->queues,
 	       d->queues == 1 ? "" : "s");
-	if (s->rings_known)
-		printf("%u with a ring", status_rings(s, d));
-	else
-		printf("rings unknown (needs CAP_BPF and CAP_NET_ADMIN)");
+	rings_print(s, d);
 	printf("%s\n", trial_runs(cli->bpffs, d->name) ? ", on trial" : "");
 	printf("            mtu %u, mss %u/%u, ttl %u, hop limit %u, mac %s\n",
 	       d->mtu, d->mss4, d->mss6, d->ttl, d->hop_limit,

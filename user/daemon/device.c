@@ -35,8 +35,24 @@ static struct device *device_find(uint32_t ifindex)
 	return NULL;
 }
 
+/* For `handfast status`, which cannot ask a ring. */
+static void device_show_zerocopy(const struct device *d)
+{
+	struct hf_device v;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < d->queues; i++)
+		n += d->workers[i].xsk.zerocopy;
+	if (bpf_map_lookup_elem(hfd.world.maps.devices, &d->ifindex, &v) ||
+	    v.zerocopy_rings == n)
+		return;
+	v.zerocopy_rings = n;
+	bpf_map_update_elem(hfd.world.maps.devices, &d->ifindex, &v, BPF_EXIST);
+}
+
 static int device_publish(const struct device *d)
 {
+	device_show_zerocopy(d);
 	for (uint32_t i = 0; i < d->queues; i++) {
 		uint32_t slot = d->first_xsk + i;
 
