@@ -238,24 +238,30 @@ static __always_inline void request_op(struct hf_request_op *op)
 		op->result = 0;
 }
 
-/* A look-up for each: without CAP_PERFMON, which the daemon does not have, the
- * verifier refuses to add an index to a pointer. */
+static long request_op_nth(__u32 n, void *first)
+{
+	__u32 index = *(__u32 *)first + n;
+	struct hf_request_op *op;
+
+	op = bpf_map_lookup_elem(&request_batches, &index);
+	if (op)
+		request_op(op);
+	return 0;
+}
+
+/*
+ * Without CAP_PERFMON, which the daemon does not have, the verifier refuses to
+ * add an index to a pointer, so there is a look-up for each; and Linux 6.1
+ * refuses loops, as a processor might go round with any count.
+ */
 SEC("syscall")
 int request_ops(struct hf_request_ops *ops)
 {
 	__u32 first = ops->batch * HF_OPS_MAX;
 	__u32 count = ops->count;
 
-	for (__u32 i = 0; i < HF_OPS_MAX; i++) {
-		__u32 index = first + i;
-		struct hf_request_op *op;
-
-		if (i >= count)
-			break;
-		op = bpf_map_lookup_elem(&request_batches, &index);
-		if (op)
-			request_op(op);
-	}
+	bpf_loop(
+	    count < HF_OPS_MAX ? count : HF_OPS_MAX, request_op_nth, &first, 0);
 	return 0;
 }
 

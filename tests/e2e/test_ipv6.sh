@@ -4,6 +4,8 @@
 . "$(dirname "$0")/lib.sh"
 
 sandbox
+# The window scale follows from it; its default from the kernel's age.
+set_sysctl "$FRONT" net.ipv4.tcp_rmem="4096 131072 33554432"
 start_handfast
 server echo --bind $FRONT6 --port 8080 --backlog 1024
 server web --bind :: --v6only --port 80 --mode http

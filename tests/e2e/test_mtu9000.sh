@@ -6,6 +6,10 @@
 sandbox --mtu 9000
 start_handfast
 server echo --port 8080
+raw=2
+# Frames above 3840 bytes do not come over AF_XDP before Linux 6.6: then only
+# clients that send again are served.
+if [ "$(printf '%s\n' 6.6 "$(uname -r)" | sort -V | head -n 1)" = 6.6 ]; then
 raw $FRONT4,8080 <<'END'
 send S mss=8960 sackok ts nop wscale=7
 expect SA ack=+1 mss=8960
