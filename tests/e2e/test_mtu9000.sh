@@ -31,9 +31,12 @@ recv 8000
 send FA
 recv eof
 END
+else
+	raw=0
+fi
 client -n 20 -c 4 -b 2000000 $FRONT4 8080
 client -a -n 200 -c 20 -b 8900 $FRONT4 8080
 stop_server echo
-served_by_handfast echo 222
+served_by_handfast echo $((raw + 220))
 compare_children -- -n 2 -b 50000 $FRONT4
 finish
