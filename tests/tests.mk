@@ -110,5 +110,5 @@ check:
 		exit 1; \
 	fi
 	@$(MAKE) --no-print-directory deps
-	@$(MAKE) --no-print-directory all test-tools
+	@$(MAKE) --no-print-directory all test-tools demo-programs bench-programs
 	@MAKE="$(MAKE)" BUILD=$(BUILD) bash tests/tools/check.sh

@@ -98,7 +98,8 @@ static __always_inline void request_restore(struct hf_request *req)
 	if (req->word.state == HF_REQUEST_ACKED && l) {
 		acceptq_give(l);
 		fill_acked(-1);
-		fill_half_open(l, 1);
+		fill_half_open(1);
+		synq_add(l, 1);
 	}
 	*req = control.undo_request;
 }

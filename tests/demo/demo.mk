@@ -8,12 +8,13 @@ $(BUILD)/tests/demo/watch: $(WATCH_OBJ)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $^ -lbpf -lm
 
-.PHONY: demo
+demo-programs: all $(BUILD)/tests/demo/watch $(BENCH_DIR)/synflood \
+		$(BENCH_DIR)/client $(BUILD)/tests/tools/pass.bpf.o
+
+.PHONY: demo demo-programs
 demo: deps
 	@mkdir -p $(BUILD)
 	@echo "demo: building"
-	@$(MAKE) --no-print-directory all $(BUILD)/tests/demo/watch \
-		$(BENCH_DIR)/synflood $(BENCH_DIR)/client \
-		$(BUILD)/tests/tools/pass.bpf.o >$(BUILD)/demo.log 2>&1 \
+	@$(MAKE) --no-print-directory demo-programs >$(BUILD)/demo.log 2>&1 \
 		|| { tail -n 20 $(BUILD)/demo.log; exit 1; }
 	@BUILD=$(BUILD) tests/demo/demo.sh
