@@ -203,7 +203,6 @@ void fake_restart(struct fake_daemon *daemon)
 	for (i = 0; i < FAKE_CLIENTS; i++)
 		daemon->clients[i] = FAKE_FREE;
 	pthread_mutex_init(&daemon->mutex, NULL);
-	daemon->mode = FAKE_GOOD;
 	daemon->requests = 0;
 	strcpy(addr.sun_path, daemon->path);
 	unlink(daemon->path);
@@ -221,6 +220,7 @@ void fake_start(struct fake_daemon *daemon)
 
 	snprintf(daemon->path, sizeof(daemon->path),
 		 "/tmp/handfast-unit.%d.%d.sock", getpid(), number++);
+	daemon->mode = FAKE_GOOD;
 	fake_restart(daemon);
 }
 
@@ -248,6 +248,7 @@ void fake_set(struct fake_daemon *daemon, enum fake_mode mode, int error)
 	pthread_mutex_lock(&daemon->mutex);
 	daemon->mode = mode;
 	daemon->error = error;
+	daemon->requests = 0;
 	pthread_mutex_unlock(&daemon->mutex);
 }
 

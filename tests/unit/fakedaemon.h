@@ -47,7 +47,7 @@ struct fake_daemon {
 	/* Under the mutex: */
 	enum fake_mode mode;
 	int error;
-	int requests; /* so far */
+	int requests; /* since the mode was set, or the start */
 	struct hf_ctl_request last;
 	struct fake_client clients[FAKE_CLIENTS];
 };
@@ -56,10 +56,11 @@ struct fake_daemon {
 void fake_start(struct fake_daemon *daemon);
 /* As if killed: all it holds is closed, the socket stays in the directory. */
 void fake_kill(struct fake_daemon *daemon);
-/* Serves the same path again. */
+/* Serves the same path again, in the same mode. */
 void fake_restart(struct fake_daemon *daemon);
 /* Kills it and removes the socket. */
 void fake_stop(struct fake_daemon *daemon);
+/* From the next request on; fake_requests() counts those. */
 void fake_set(struct fake_daemon *daemon, enum fake_mode mode, int error);
 
 int fake_requests(struct fake_daemon *daemon);

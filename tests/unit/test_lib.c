@@ -230,6 +230,7 @@ static void test_change_refused(void **state)
 	accept_check(fd, fake_connect(fake_channel(&fake)));
 	/* The next daemon is told what was granted. */
 	fake_kill(&fake);
+	fake_set(&fake, FAKE_GOOD, 0);
 	fake_restart(&fake);
 	assert_true(eventually(fake_requests(&fake) == 1));
 	assert_int_equal(fake_last(&fake).backlog, 16);
@@ -414,8 +415,8 @@ static void test_daemon_refuses_later(void **state)
 
 	(void)state;
 	fake_kill(&fake);
-	fake_restart(&fake);
 	fake_set(&fake, FAKE_REFUSE, ENOSPC);
+	fake_restart(&fake);
 	assert_true(eventually(fake_requests(&fake) >= 3));
 	accept_check(fd, tcp_connect("127.0.0.1", tcp_port(bound)));
 	fake_set(&fake, FAKE_GOOD, 0);
@@ -459,6 +460,8 @@ static void test_talkative_daemon(void **state)
 	fd = listener_open("127.0.0.1", &bound);
 	assert_true(eventually(fake_requests(&fake) >= 2));
 	fake_set(&fake, FAKE_GOOD, 0);
+	/* Not the one that was talkative, which is about to be closed. */
+	assert_true(eventually(fake_requests(&fake) >= 1));
 	assert_true(eventually(fake_listeners(&fake) == 1));
 	accept_check(fd, fake_connect(fake_channel(&fake)));
 	listener_close(fd, bound);
