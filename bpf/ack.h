@@ -39,6 +39,45 @@ static __always_inline int rx_redirect(struct hf_rx *rx, enum hf_reason reason)
 	return bpf_redirect_map(&xsks, slot, XDP_DROP);
 }
 
+/*
+ * A segment of a complete request, on to where the connection is made: the
+ * worker, or for delivery KERNEL the device whose program gives it to the
+ * listening socket. `known` is what ehash has of the flow. The first segment
+ * that finds the connection made ends the request, and passes as all do
+ * behind it. What the kernel could not make by itself is the worker's until
+ * that ends the request, with all that follows, or that would overtake.
+ */
+static __always_inline int rx_deliver(struct hf_rx *rx, struct hf_request *req,
+				      __u64 bits, const struct hf_listener *l,
+				      enum ehash_result known,
+				      enum hf_reason reason)
+{
+	if (l->delivery != HF_DELIVERY_KERNEL)
+		return rx_redirect(rx, reason);
+	if (known != EHASH_NONE && !req->assigned_ms)
+		req->flags |= HF_REQUEST_BLOCKED;
+	if (req->flags & (HF_REQUEST_BLOCKED | HF_REQUEST_AHEAD) ||
+	    !rx->dev->deliver_ifindex)
+		return rx_redirect(rx, reason);
+	if (known == EHASH_KNOWN) {
+		request_end(&rx->pkt->tuple, req, bits, false);
+		return VERDICT(pass_delivered);
+	}
+	count(reason);
+	return bpf_redirect(rx->dev->deliver_ifindex, 0);
+}
+
+static __always_inline int request_acked(struct hf_rx *rx,
+					 struct hf_request *req, __u64 bits,
+					 const struct hf_listener *l)
+{
+	enum ehash_result known = EHASH_NONE;
+
+	if (l->delivery == HF_DELIVERY_KERNEL)
+		known = ehash_find(rx->ctx, rx->pkt);
+	return rx_deliver(rx, req, bits, l, known, HF_R_redirect_flow);
+}
+
 /* PAWS and TSecr, as tcp_check_req() looks at them. */
 static __always_inline bool ack_tstamp_ok(const struct hf_rx *rx,
 					  const struct hf_request *req)
@@ -117,14 +156,13 @@ static __always_inline int ack_overflow(struct hf_rx *rx, struct hf_listener *l,
 }
 
 /* Somebody else changed it; if to ACKED, the segment belongs to the flow. */
-static __always_inline int ack_raced(struct hf_rx *rx, struct hf_request *req,
-				     __u64 bits)
+static __always_inline int ack_raced(struct hf_rx *rx, struct hf_listener *l,
+				     struct hf_request *req, __u64 bits)
 {
-	union request_word was = {.bits = bits};
+	__u64 acked = word_acked(bits);
 
-	if (request_word_read(req) ==
-	    word_bits(HF_REQUEST_ACKED, was.word.generation))
-		return rx_redirect(rx, HF_R_redirect_flow);
+	if (request_word_read(req) == acked)
+		return request_acked(rx, req, acked, l);
 	return VERDICT(drop_race);
 }
 
@@ -133,18 +171,25 @@ static __always_inline int ack_complete(struct hf_rx *rx, struct hf_listener *l,
 					struct hf_request *req, __u64 bits,
 					const struct ack_fields *f)
 {
+	enum ehash_result known = EHASH_NONE;
+
+	if (l->delivery == HF_DELIVERY_KERNEL)
+		known = ehash_find_fill(rx->ctx, rx->pkt, &l->acceptq_kernel);
 	if (!acceptq_take(l))
 		return ack_overflow(rx, l, req, bits);
 	if (!request_ack(req, bits, l)) {
 		acceptq_give(l);
-		return ack_raced(rx, req, bits);
+		return ack_raced(rx, l, req, bits);
 	}
 	req->snd_wnd = f->window;
 	req->ack_seq = f->seq;
+	if (f->seq != req->irs + 1)
+		req->flags |= HF_REQUEST_AHEAD;
 	if (rx->options->tstamp && !hf_seq_after(f->seq, req->irs + 1))
 		req->ts_recent = rx->options->tsval;
 	LISTENER_COUNT(req->listener, acked);
-	return rx_redirect(rx, HF_R_redirect_acked);
+	return rx_deliver(
+	    rx, req, word_acked(bits), l, known, HF_R_redirect_acked);
 }
 
 /* tcp_check_req(), in its order. */
@@ -204,7 +249,7 @@ static __always_inline int request_receive(struct hf_rx *rx,
 	if (!worker)
 		return request_without_worker(rx, req, bits);
 	if (w.word.state == HF_REQUEST_ACKED)
-		return rx_redirect(rx, HF_R_redirect_flow);
+		return request_acked(rx, req, bits, l);
 	if (w.word.state != HF_REQUEST_SYN_RECV)
 		return VERDICT(drop_race);
 	if (l->state != HF_LISTENER_LISTENING)
@@ -252,6 +297,7 @@ __noinline int cookie_check(struct xdp_md *ctx, const struct hf_pkt *pkt,
 
 enum cookie_result {
 	COOKIE_TAKEN,
+	COOKIE_TAKEN_TIME_WAIT, /* and a socket in TIME_WAIT has its tuple */
 	COOKIE_CSUM_BAD,
 	COOKIE_KNOWN, /* the connection exists already */
 	COOKIE_ACCEPTQ_FULL,
@@ -270,12 +316,16 @@ __noinline int cookie_take(struct xdp_md *ctx, const struct hf_pkt *pkt,
 	struct hf_scratch *s = map_one(&scratch);
 	struct hf_recent *r = map_one(&recent);
 	struct hf_config *c = map_one(&config);
+	enum ehash_result known;
 	struct hf_request *req;
 	struct ack_fields f;
 
 	if (!pkt || !o || !l || !dev || !s || !r || !c || !csum_ok(ctx, pkt))
 		return COOKIE_CSUM_BAD;
-	if (ehash_lookup(ctx, pkt) == EHASH_KNOWN)
+	known = l->delivery == HF_DELIVERY_KERNEL
+		    ? ehash_find_fill(ctx, pkt, &l->acceptq_kernel)
+		    : ehash_lookup(ctx, pkt);
+	if (known == EHASH_KNOWN)
 		return COOKIE_KNOWN;
 	req = &s->req;
 	o->mss = s->cookie.mss;
@@ -303,7 +353,7 @@ __noinline int cookie_take(struct xdp_md *ctx, const struct hf_pkt *pkt,
 		acceptq_give(l);
 		return COOKIE_TABLE_FULL;
 	}
-	return COOKIE_TAKEN;
+	return known == EHASH_NONE ? COOKIE_TAKEN : COOKIE_TAKEN_TIME_WAIT;
 }
 
 static __always_inline int cookie_refused(struct hf_rx *rx,
@@ -326,6 +376,26 @@ static __always_inline int cookie_refused(struct hf_rx *rx,
 	}
 }
 
+/* scratch->req is the request as it was put into the table. */
+static __always_inline int cookie_deliver(struct hf_rx *rx,
+					  const struct hf_listener *l,
+					  enum cookie_result result)
+{
+	struct hf_request *req = &rx->scratch->req;
+	enum ehash_result known = EHASH_NONE;
+
+	if (l->delivery != HF_DELIVERY_KERNEL)
+		return rx_redirect(rx, HF_R_redirect_cookie);
+	/* The worker reads BLOCKED in the table. */
+	if (result == COOKIE_TAKEN_TIME_WAIT) {
+		known = EHASH_TIME_WAIT;
+		req = bpf_map_lookup_elem(&syn_table, &rx->pkt->tuple);
+		if (!req)
+			return VERDICT(drop_race);
+	}
+	return rx_deliver(rx, req, 0, l, known, HF_R_redirect_cookie);
+}
+
 /* A segment without a request, with a valid cookie. */
 static __always_inline int cookie_receive(struct hf_rx *rx)
 {
@@ -340,11 +410,11 @@ static __always_inline int cookie_receive(struct hf_rx *rx)
 		return VERDICT(pass_cookie_bad);
 	request_begin(rx, l, index);
 	result = cookie_take(rx->ctx, rx->pkt, rx->options, l, rx->l3_dev);
-	if (result != COOKIE_TAKEN)
+	if (result != COOKIE_TAKEN && result != COOKIE_TAKEN_TIME_WAIT)
 		return cookie_refused(rx, l, index, result);
 	LISTENER_COUNT(index, acked);
 	LISTENER_COUNT(index, acked_cookie);
-	return rx_redirect(rx, HF_R_redirect_cookie);
+	return cookie_deliver(rx, l, result);
 }
 
 #endif

@@ -15,36 +15,52 @@ enum ehash_result {
 	EHASH_TIME_WAIT,
 };
 
+/* The flow as the kernel's look-ups want it; returns the size. */
+static __always_inline __u32 ehash_tuple(const struct hf_tuple *t, bool ipv6,
+					 struct bpf_sock_tuple *sk_tuple)
+{
+	__builtin_memset(sk_tuple, 0, sizeof(*sk_tuple));
+	if (ipv6) {
+		__builtin_memcpy(sk_tuple->ipv6.saddr, t->raddr.b, 16);
+		__builtin_memcpy(sk_tuple->ipv6.daddr, t->laddr.b, 16);
+		sk_tuple->ipv6.sport = bpf_htons(t->rport);
+		sk_tuple->ipv6.dport = bpf_htons(t->lport);
+		return sizeof(sk_tuple->ipv6);
+	}
+	__builtin_memcpy(&sk_tuple->ipv4.saddr, t->raddr.b + 12, 4);
+	__builtin_memcpy(&sk_tuple->ipv4.daddr, t->laddr.b + 12, 4);
+	sk_tuple->ipv4.sport = bpf_htons(t->rport);
+	sk_tuple->ipv4.dport = bpf_htons(t->lport);
+	return sizeof(sk_tuple->ipv4);
+}
+
+static __always_inline struct bpf_sock *ehash_socket(struct xdp_md *ctx,
+						     const struct hf_pkt *pkt)
+{
+	struct bpf_sock_tuple tuple;
+	__u32 size = ehash_tuple(&pkt->tuple, pkt->ipv6, &tuple);
+
+	return bpf_skc_lookup_tcp(ctx, &tuple, size, BPF_F_CURRENT_NETNS, 0);
+}
+
 /* The kernel's listener is what unknown tuples meet: that is a miss. */
+static __always_inline enum ehash_result
+ehash_meaning(const struct bpf_sock *sk)
+{
+	if (sk->state == TCP_STATE_LISTEN)
+		return EHASH_NONE;
+	return sk->state == TCP_STATE_TIME_WAIT ? EHASH_TIME_WAIT : EHASH_KNOWN;
+}
+
 static __always_inline enum ehash_result ehash_lookup(struct xdp_md *ctx,
 						      const struct hf_pkt *pkt)
 {
-	const struct hf_tuple *t = &pkt->tuple;
-	struct bpf_sock_tuple sk_tuple = {};
-	enum ehash_result result = EHASH_KNOWN;
-	struct bpf_sock *sk;
-	__u32 size;
+	struct bpf_sock *sk = ehash_socket(ctx, pkt);
+	enum ehash_result result;
 
-	if (pkt->ipv6) {
-		size = sizeof(sk_tuple.ipv6);
-		__builtin_memcpy(sk_tuple.ipv6.saddr, t->raddr.b, 16);
-		__builtin_memcpy(sk_tuple.ipv6.daddr, t->laddr.b, 16);
-		sk_tuple.ipv6.sport = bpf_htons(t->rport);
-		sk_tuple.ipv6.dport = bpf_htons(t->lport);
-	} else {
-		size = sizeof(sk_tuple.ipv4);
-		__builtin_memcpy(&sk_tuple.ipv4.saddr, t->raddr.b + 12, 4);
-		__builtin_memcpy(&sk_tuple.ipv4.daddr, t->laddr.b + 12, 4);
-		sk_tuple.ipv4.sport = bpf_htons(t->rport);
-		sk_tuple.ipv4.dport = bpf_htons(t->lport);
-	}
-	sk = bpf_skc_lookup_tcp(ctx, &sk_tuple, size, BPF_F_CURRENT_NETNS, 0);
 	if (!sk)
 		return EHASH_NONE;
-	if (sk->state == TCP_STATE_LISTEN)
-		result = EHASH_NONE;
-	else if (sk->state == TCP_STATE_TIME_WAIT)
-		result = EHASH_TIME_WAIT;
+	result = ehash_meaning(sk);
 	bpf_sk_release(sk);
 	return result;
 }
@@ -52,6 +68,30 @@ static __always_inline enum ehash_result ehash_lookup(struct xdp_md *ctx,
 __noinline int ehash_find(struct xdp_md *ctx, const struct hf_pkt *pkt)
 {
 	return pkt ? ehash_lookup(ctx, pkt) : EHASH_NONE;
+}
+
+/* Of the kernel's; found by name, wherever it has it. */
+struct sock {
+	__u32 sk_ack_backlog;
+} __attribute__((preserve_access_index));
+
+/* The same, and if it is the listener that is met, how many connections wait
+ * in its accept queue. */
+__noinline int ehash_find_fill(struct xdp_md *ctx, const struct hf_pkt *pkt,
+			       __u32 *fill)
+{
+	struct bpf_sock *sk = pkt ? ehash_socket(ctx, pkt) : NULL;
+	enum ehash_result result;
+	struct sock *full;
+
+	if (!sk)
+		return EHASH_NONE;
+	result = ehash_meaning(sk);
+	full = (struct sock *)bpf_skc_to_tcp_sock(sk);
+	if (full && fill && sk->state == TCP_STATE_LISTEN)
+		*fill = full->sk_ack_backlog;
+	bpf_sk_release(sk);
+	return result;
 }
 
 /* Counts `n` unknown segments; more than the rate in a second: guard on. */

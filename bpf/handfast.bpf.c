@@ -37,6 +37,7 @@
 #include "ehash.h"
 #include "syn.h"
 #include "ack.h"
+#include "deliver.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -109,6 +110,12 @@ static __always_inline bool rx_has_worker(const struct hf_rx *rx)
 	return device_has_worker(rx->dev, rx->ctx->rx_queue_index);
 }
 
+/* Not link-local ones: `deliver` does not know on which device they came. */
+static __always_inline bool delivery_takes(const struct hf_rx *rx)
+{
+	return rx->config->syncookies && !rx->pkt->tuple.scope;
+}
+
 static __always_inline int syn_receive(struct hf_rx *rx)
 {
 	const struct hf_pkt *pkt = rx->pkt;
@@ -122,6 +129,8 @@ static __always_inline int syn_receive(struct hf_rx *rx)
 		return XDP_PASS;
 	if (l->state == HF_LISTENER_CLOSING)
 		return VERDICT(pass_closing);
+	if (l->delivery == HF_DELIVERY_KERNEL && !delivery_takes(rx))
+		return VERDICT(pass_delivery);
 	LISTENER_COUNT(index, syn_recv);
 	if (source_is_martian(&pkt->tuple, pkt->ipv6))
 		return VERDICT(drop_syn_source);
@@ -134,7 +143,7 @@ static __always_inline int syn_receive(struct hf_rx *rx)
 		return VERDICT(drop_syn_csum);
 	if (!rx_has_worker(rx) || rx->dev->draining)
 		return syn_without_worker(rx);
-	if (rx->config->paused)
+	if (rx->config->paused && l->delivery != HF_DELIVERY_KERNEL)
 		return VERDICT(drop_paused);
 	if (filter_hit(&pkt->tuple))
 		req = bpf_map_lookup_elem(&syn_table, &pkt->tuple);
@@ -265,17 +274,29 @@ int request_ops(struct hf_request_ops *ops)
 	return 0;
 }
 
-/*
- * On the ingress of an injection device: the frame goes on as if it had
- * come in on the device that it was redirected from.
- */
+/* -------------------------------------- on the ingress of devices of ours */
+
 SEC("tc")
 int inject(struct __sk_buff *skb)
 {
-	__u32 ifindex = skb->ifindex;
-	__u32 *target = bpf_map_lookup_elem(&inject_targets, &ifindex);
+	return inject_redirect(skb);
+}
 
-	if (!target)
-		return TC_ACT_OK;
-	return bpf_redirect(*target, BPF_F_INGRESS);
+/* The same where the kernel can make connections (Linux 6.9). */
+SEC("tc")
+int deliver(struct __sk_buff *skb)
+{
+	enum deliver_way way = deliver_way(skb);
+
+	if (way == DELIVER_NOT)
+		return count(HF_R_drop_assign_failed), TC_ACT_SHOT;
+	if (way == DELIVER_WAIT && skb->mark == MARK_WAITED)
+		return count(HF_R_drop_assign_early), TC_ACT_SHOT;
+	if (way == DELIVER_WAIT) {
+		/* Once through the kernel's queue, behind the other one. */
+		skb->mark = MARK_WAITED;
+		return bpf_redirect(skb->ifindex, BPF_F_INGRESS);
+	}
+	skb->mark = 0;
+	return inject_redirect(skb);
 }

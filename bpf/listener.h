@@ -110,12 +110,14 @@ listener_find(struct hf_recent *r, const struct hf_port *port,
 /* sk_acceptq_is_full(): one more than the backlog fits, as in Linux. */
 static __always_inline bool acceptq_is_full(const struct hf_listener *l)
 {
-	return l->acceptq_len > l->backlog;
+	return l->acceptq_len + l->acceptq_kernel > l->backlog;
 }
 
 static __always_inline bool acceptq_take(struct hf_listener *l)
 {
-	if (__sync_fetch_and_add(&l->acceptq_len, 1) <= l->backlog)
+	__u32 len = __sync_fetch_and_add(&l->acceptq_len, 1);
+
+	if (len + l->acceptq_kernel <= l->backlog)
 		return true;
 	__sync_fetch_and_add(&l->acceptq_len, -1);
 	return false;

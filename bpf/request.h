@@ -28,6 +28,14 @@ static __always_inline __u64 word_bits(enum hf_request_state state,
 	return w.bits;
 }
 
+/* The word of the same request, once its handshake is complete. */
+static __always_inline __u64 word_acked(__u64 bits)
+{
+	union request_word w = {.bits = bits};
+
+	return word_bits(HF_REQUEST_ACKED, w.word.generation);
+}
+
 static __always_inline bool request_cas(struct hf_request *req, __u64 from,
 					__u64 to)
 {
@@ -187,7 +195,7 @@ __noinline int request_end(const struct hf_tuple *t, struct hf_request *req,
 		return false;
 	if (w.word.state == HF_REQUEST_ACKED) {
 		fill_acked(-1);
-		if (!gone && !keep_place)
+		if (!gone && !keep_place && !req->assigned_ms)
 			acceptq_give(l);
 		/* Or clang adds to l at an offset that depends on the way
 		 * here: not for Linux 6.1 either. */

@@ -36,6 +36,19 @@ enum hf_overflow_opt {
 	HF_OVERFLOW_OPT_RST,  /* the client gets a RST */
 };
 
+/* Who makes the connections and holds the accept queue. */
+enum hf_delivery_opt {
+	/* The daemon: any kernel from 6.1 on (default). */
+	HF_DELIVERY_OPT_ACCEPT = 0,
+	/*
+	 * The kernel (6.9 and later): hf_listen() returns the listening socket
+	 * itself, and accept(2), its backlog, epoll, all of it is the kernel's.
+	 * Costs less, and an application needs nothing but hf_listen(): see
+	 * there what differs.
+	 */
+	HF_DELIVERY_OPT_KERNEL,
+};
+
 /* Options of hf_listen(). Zero it, set `size` and what differs. */
 struct hf_listen_options {
 	size_t size; /* sizeof(struct hf_listen_options), for later versions */
@@ -44,6 +57,7 @@ struct hf_listen_options {
 	enum hf_cookies cookies;
 	enum hf_overflow_opt overflow;
 	int relay; /* shown as delivery "relay" by `handfast listeners` */
+	enum hf_delivery_opt delivery;
 };
 
 /*
@@ -68,6 +82,14 @@ struct hf_listen_options {
  * has to be open still. While the daemon is away it changes the kernel's
  * listener at once, and the daemon's when that is back.
  *
+ * With HF_DELIVERY_OPT_KERNEL the descriptor returned is a duplicate of
+ * bound_fd: O_NONBLOCK is whatever the caller has set, accept4(2) does as well
+ * as hf_accept(), and the kernel resets what waits when the last copy of
+ * either is closed. The listener ends within half a second after this process
+ * has closed the returned descriptor; copies of it elsewhere, and of
+ * bound_fd, then go on as the kernel's own listener. Link-local clients, and
+ * all while net.ipv4.tcp_syncookies is 0, are left to the kernel.
+ *
  * The process that called it has to live as long as the listener; children
  * made by fork(2) may call hf_accept() on the inherited descriptor, and
  * hf_listen() for listeners of their own. A thread of the library (all
@@ -75,7 +97,9 @@ struct hf_listen_options {
  * restarted and accepts from the kernel's listener.
  *
  * Errors: -1 and errno. listen(2)'s own (EADDRINUSE, EBADF, ENOTSOCK,
- * EOPNOTSUPP, EINVAL: connected), and EPROTONOSUPPORT: not TCP; EXDEV:
+ * EOPNOTSUPP, EINVAL: connected), and EPROTONOSUPPORT: not TCP; EOPNOTSUPP:
+ * delivery by the kernel on one that cannot, with tcp_syncookies off, or of a
+ * socket that is bound to a device; EXDEV:
  * another network namespace than the daemon's; EADDRINUSE: another socket
  * has this address, and they do not form a SO_REUSEPORT group of one uid;
  * ENOSPC: no listener slot left; ENOENT, ECONNREFUSED: no daemon at

@@ -18,7 +18,7 @@
 #include <linux/types.h>
 #endif
 
-#define HF_ABI_VERSION 2U
+#define HF_ABI_VERSION 3U
 
 #define HF_PORTS 65536U
 /* Index 0 of listen_table means "no listener" and is never used. */
@@ -81,10 +81,15 @@ enum hf_overflow {
 	HF_OVERFLOW_RST,  /* tcp_abort_on_overflow */
 };
 
-/* Who takes the connections; for people, XDP treats them alike. */
+/*
+ * Where connections go. ACCEPT and RELAY are the same to XDP: the daemon makes
+ * the socket. KERNEL: the kernel does, and puts it into the accept queue of the
+ * listening socket itself (bpf_sk_assign_tcp_reqsk(), Linux 6.9).
+ */
 enum hf_delivery {
 	HF_DELIVERY_ACCEPT, /* an application, through libhandfast */
 	HF_DELIVERY_RELAY,  /* handfast-relay */
+	HF_DELIVERY_KERNEL, /* whoever calls accept(2) */
 };
 
 /*
@@ -122,9 +127,13 @@ struct hf_listener {
 	__u64 cookie_since_ns; /* begin of the present spell of cookie mode */
 	__u64 pad2[6];
 	/* 192 */
-	__u32 synq_len;    /* half-open requests (SYN_RECV) */
-	__u32 acceptq_len; /* ACKED requests and children not accepted yet */
-	__u64 pad3[7];
+	__u32 synq_len; /* half-open requests (SYN_RECV) */
+	/* ACKED requests, and children of the daemon not accepted yet. */
+	__u32 acceptq_len;
+	/* Delivery KERNEL: what waits in the socket's own accept queue, as XDP
+	 * or the daemon saw it last. */
+	__u32 acceptq_kernel;
+	__u32 pad3[13];
 } __attribute__((aligned(8)));
 _Static_assert(sizeof(struct hf_listener) == 256, "hf_listener");
 
@@ -194,6 +203,9 @@ struct hf_request_word {
 #define HF_REQUEST_TSTAMP 0x02U /* timestamps agreed */
 #define HF_REQUEST_COOKIE 0x04U /* made by a cookie: irs, mss are rebuilt */
 #define HF_REQUEST_HELD 0x08U   /* acked, but the accept queue was full */
+/* Delivery KERNEL, acked: to the worker in place of the listening socket. */
+#define HF_REQUEST_BLOCKED 0x10U /* an old socket has its tuple */
+#define HF_REQUEST_AHEAD 0x20U   /* completed by a later segment than the ACK */
 
 /* Value of syn_table (hash, preallocated): Linux's tcp_request_sock. */
 struct hf_request {
@@ -230,7 +242,9 @@ struct hf_request {
 	__u8 tos;
 	__u16 filter_pad;
 	__u32 flowlabel; /* of our SYN-ACK, IPv6, host order */
-	__u32 pad;
+	/* Delivery KERNEL: when it was last given to the listening socket,
+	 * which has its place since then; 0: not yet. ms, modulo 2^32. */
+	__u32 assigned_ms;
 	struct hf_request_word word; /* last: see above */
 };
 _Static_assert(sizeof(struct hf_request) == 136, "hf_request");
@@ -294,8 +308,12 @@ struct hf_device {
 	/* AF_XDP rings that the daemon opened in zero-copy mode; the others
 	 * copy. */
 	__u32 zerocopy_rings;
+	/* Where segments for listeners of delivery KERNEL go: one end of a
+	 * veth pair, whose other end has the program that assigns them. 0:
+	 * none, they go to the daemon, which injects them there. */
+	__u32 deliver_ifindex;
 };
-_Static_assert(sizeof(struct hf_device) == 56, "hf_device");
+_Static_assert(sizeof(struct hf_device) == 60, "hf_device");
 
 /* Key of vlans: tags of a frame on a device; the value is the ifindex of the
  * VLAN device that gets it. VLAN 0 (priority tags) counts as untagged. */
@@ -321,7 +339,10 @@ struct hf_config {
 	__u8 abort_on_overflow;
 	__u8 auto_flowlabels; /* net.ipv6.auto_flowlabels */
 	__u8 paused;          /* descriptors run out: SYNs are not answered */
-	__u8 pad[2];
+	/* net.ipv4.tcp_syncookies. XDP's own cookies do not depend on it; but
+	 * at 0 the kernel takes no connection by delivery KERNEL. */
+	__u8 syncookies;
+	__u8 pad;
 	__u32 guard_rate;    /* unknown segments a second and CPU that switch
 				the ACK-flood guard on; 0: never */
 	__u32 synack_budget; /* retransmitted SYN-ACKs a second and prefix */
@@ -383,8 +404,8 @@ struct hf_guard {
 	X(rst_overflow, TX, "RST: accept queue full, overflow policy rst")     \
 	X(rst_syn_in_window, TX, "RST: SYN inside the window of a request")    \
 	X(challenge_ack, TX, "ACK: segment outside the window of a request")   \
-	X(redirect_acked, REDIRECT, "handshake complete, to the daemon")       \
-	X(redirect_cookie, REDIRECT, "valid SYN cookie, to the daemon")        \
+	X(redirect_acked, REDIRECT, "handshake complete, handed over")         \
+	X(redirect_cookie, REDIRECT, "valid SYN cookie, handed over")          \
 	X(redirect_flow, REDIRECT, "segment of a flow being handed over")      \
 	X(drop_syn_csum, DROP, "SYN with a bad checksum")                      \
 	X(drop_syn_malformed, DROP, "SYN with a malformed header or options")  \
@@ -418,11 +439,22 @@ struct hf_guard {
 	  "request goes")                                                      \
 	X(pass_cookie_bad, PASS, "unknown segment, cookie not valid")          \
 	X(pass_expired, PASS, "segment of a request past its time")            \
+	X(pass_delivery, PASS,                                                 \
+	  "SYN that delivery kernel cannot take: kernel listener")             \
+	X(pass_delivered, PASS,                                                \
+	  "segment of a connection that the kernel has made; its "             \
+	  "request goes")                                                      \
+	X(drop_assign_failed, DROP,                                            \
+	  "handshake complete, the kernel did not take it")                    \
+	X(drop_assign_early, DROP,                                             \
+	  "segment ahead of its connection: the kernel did not make it")       \
 	X(request_rst, INFO, "requests ended by RST")                          \
 	X(request_bogus, INFO, "requests removed for an existing connection")  \
 	X(cookie_fallback, INFO,                                               \
 	  "SYNs whose insert failed, answered by "                             \
 	  "cookie")                                                            \
+	X(assigned, INFO, "complete requests given to the kernel's listener")  \
+	X(assigned_again, INFO, "and given again, as there was no connection") \
 	X(guard_lookups, INFO, "ehash look-ups of the ACK-flood guard")        \
 	X(guard_unknown, INFO, "of these, not found")
 

@@ -19,13 +19,14 @@
 #include <linux/types.h>
 #include <netinet/in.h>
 
-#define HF_CTL_VERSION 1U
+#define HF_CTL_VERSION 2U
 #define HF_SOCKET_DEFAULT "/run/handfast/control.sock"
 #define HF_BPFFS_DEFAULT "/sys/fs/bpf/handfast"
 
 enum hf_ctl_type {
 	/* Application: listen. Descriptors: the bound socket, the channel's
-	 * writing end, its page. One connection carries one listener and is its
+	 * writing end, its page; of delivery KERNEL, the socket alone. One
+	 * connection carries one listener and is its
 	 * life: closing it ends the listener. Sent again on the same
 	 * connection, with the same socket (by SO_COOKIE), only backlog and
 	 * options change. */

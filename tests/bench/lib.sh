@@ -165,7 +165,7 @@ stale_remove() {
 # --------------------------------------------------------------- systems
 
 # shellcheck disable=SC2034 # for who sources this
-SYSTEMS_ALL="kernel0 kernel1 kernel2 synproxy xdp_synproxy handfast relay"
+SYSTEMS_ALL="kernel0 kernel1 kernel2 synproxy xdp_synproxy handfast handfast_kernel relay"
 
 # Whether a system can be had on this machine; says why not.
 system_there() {
@@ -254,6 +254,10 @@ system_setup() {
 	handfast)
 		handfast_start
 		server_start --handfast --port $PORT
+		;;
+	handfast_kernel)
+		handfast_start
+		server_start --handfast --delivery-kernel --port $PORT
 		;;
 	relay)
 		handfast_start

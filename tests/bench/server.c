@@ -30,6 +30,7 @@
 
 struct server {
 	bool handfast;
+	enum hf_delivery_opt delivery;
 	bool stream; /* send or receive for ever, as the first byte says */
 	int listener;
 	int epoll_fd;
@@ -156,6 +157,10 @@ static int listen_on(struct server *s, const char *addr, uint16_t port,
 	    .sin_port = htons(port),
 	};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	const struct hf_listen_options options = {
+	    .size = sizeof(options),
+	    .delivery = s->delivery,
+	};
 	int on = 1;
 
 	if (inet_pton(AF_INET, addr, &sin.sin_addr) != 1) {
@@ -168,9 +173,11 @@ static int listen_on(struct server *s, const char *addr, uint16_t port,
 	s->listener = fd;
 	if (!s->handfast)
 		return listen(fd, backlog) ? -1 : 0;
-	s->listener = hf_listen(fd, backlog, NULL);
-	if (s->listener < 0)
-		goto fail;
+	s->listener = hf_listen(fd, backlog, &options);
+	if (s->listener < 0) {
+		fprintf(stderr, "server: %s\n", hf_listen_error());
+		return -1;
+	}
 	/* Non-blocking, as its epoll says when to accept. */
 	fcntl(s->listener, F_SETFL, O_NONBLOCK);
 	return 0;
@@ -182,7 +189,8 @@ fail:
 
 static void usage(FILE *to)
 {
-	fprintf(to, "usage: server [--handfast] [--stream] [--backlog N] "
+	fprintf(to, "usage: server [--handfast [--delivery-kernel]] [--stream] "
+		    "[--backlog N] "
 		    "--listen ADDR --port N\n");
 }
 
@@ -190,6 +198,7 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = {
 	    {"handfast", no_argument, NULL, 'f'},
+	    {"delivery-kernel", no_argument, NULL, 'k'},
 	    {"stream", no_argument, NULL, 'o'},
 	    {"backlog", required_argument, NULL, 'b'},
 	    {"listen", required_argument, NULL, 'l'},
@@ -207,6 +216,8 @@ int main(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		if (c == 'f')
 			s.handfast = true;
+		else if (c == 'k')
+			s.delivery = HF_DELIVERY_OPT_KERNEL;
 		else if (c == 'o')
 			s.stream = true;
 		else if (c == 'b')

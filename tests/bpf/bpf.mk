@@ -14,7 +14,7 @@ $(PARSE_TEST): tests/tools/frame.c bpf/parse.h
 
 XDP_TESTS = $(addprefix $(BUILD)/tests/bpf/,test_syn test_syn_again \
 	test_frame test_listener test_cookie test_cookie_ack test_ack test_flow \
-	test_ehash test_ops test_linux test_random)
+	test_ehash test_ops test_deliver test_linux test_random)
 BPF_TESTS += $(XDP_TESTS)
 $(XDP_TESTS): $(addprefix tests/bpf/,env.c world.c scene.c reference.c) \
 	tests/tools/frame.c $(wildcard tests/bpf/*.h tests/tools/frame.h \

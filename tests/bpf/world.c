@@ -80,6 +80,7 @@ static void config_reset(void)
 	    .timestamps = 1,
 	    .sack = 1,
 	    .window_scaling = 1,
+	    .syncookies = 1,
 	    .auto_flowlabels = 1,
 	    .synack_budget = 100,
 	    .key_epoch_ns = T_EPOCH_NS,
@@ -330,7 +331,8 @@ static void census_visit(const struct hf_tuple *key,
 		return;
 	if (req->word.state == HF_REQUEST_SYN_RECV)
 		c->synq[i]++;
-	if (req->word.state == HF_REQUEST_ACKED)
+	/* An assigned one has its place in the kernel's queue. */
+	if (req->word.state == HF_REQUEST_ACKED && !req->assigned_ms)
 		c->acceptq[i]++;
 }
 

@@ -34,6 +34,22 @@ daemon_stat()
 	counter daemon_stats "$1"
 }
 
+# Connections that XDP's handshakes became.
+made()
+{
+	if [ "$DELIVERY" = kernel ]; then
+		stat_of assigned
+	else
+		daemon_stat children
+	fi
+}
+
+# config_of_device FIELD VALUE: some device has it
+config_of_device()
+{
+	bpftool -j map dump pinned "$BPFFS/devices" | grep -qE "\"$1\": ?$2\b"
+}
+
 elements()
 {
 	bpftool -j map dump pinned "$BPFFS/$1" | { grep -o '"key"' || true; } |
@@ -62,10 +78,16 @@ served_by_handfast()
 {
 	equal "accepted" "$(value accepted "$DIR/$1.log")" "$2"
 	equal "errors" "$(value errors "$DIR/$1.log")" 0
-	[ -n "$KERNEL" ] || equal "children" "$(daemon_stat children)" "$2"
-	[ -n "$KERNEL" ] ||
+	[ -z "$KERNEL" ] || return 0
+	equal "made" "$(made)" "$2"
+	if [ "$DELIVERY" = kernel ]; then
+		equal "children of the daemon" "$(daemon_stat children)" 0
+		equal "connections that the kernel made" \
+			"$(nstat "$FRONT" PassiveOpens)" "$2"
+	else
 		equal "connections of the kernel's listener" \
 			"$(nstat "$FRONT" PassiveOpens)" 0
+	fi
 }
 
 # drop_first_acks PORT N: the first segments without SYN or RST that the

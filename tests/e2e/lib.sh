@@ -17,7 +17,8 @@
 #
 # A test sources this file, calls sandbox, start_handfast, what it is about,
 # and finish, which looks for leaks. Any command that fails ends it.
-# HANDFAST_TEST_KERNEL=1 runs a test against the kernel's own listener.
+# HANDFAST_TEST_KERNEL=1 runs a test against the kernel's own listener,
+# HANDFAST_TEST_DELIVERY=kernel with listeners of that delivery.
 
 set -eEuo pipefail
 shopt -s inherit_errexit
@@ -28,6 +29,7 @@ BUILD=${BUILD:-$TOP/build}
 BUILD=$(cd "$TOP" && cd "$BUILD" && pwd)
 TOOLS=$BUILD/tests/tools
 KERNEL=${HANDFAST_TEST_KERNEL:-}
+DELIVERY=${HANDFAST_TEST_DELIVERY:-accept}
 
 DIR=${SANDBOX_DIR:-$(mktemp -d /tmp/handfast-e2e.XXXXXX)}
 ID=${DIR##*.}
@@ -162,6 +164,7 @@ finish()
 		handfast detach "$dev"
 	done
 	check_xdp_gone ${ATTACHED[@]+"${ATTACHED[@]}"}
+	! ip -n "$FRONT" -br link | grep '^hf-' || fail "devices are left"
 	[ ! -e "$BPFFS" ] || fail "pins are left: $(ls "$BPFFS")"
 	no_sanitizer_output
 	FINISHED=1

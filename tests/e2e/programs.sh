@@ -113,6 +113,7 @@ server()
 	local name=$1
 	shift
 	[ -z "$KERNEL" ] || set -- "$@" --kernel
+	[ -n "$KERNEL" ] || set -- --delivery "$DELIVERY" "$@"
 	start "$name" "$FRONT" "$TOOLS/server" "$@"
 	wait_for 10 "listener of $name" logged "$name" '^listening on'
 }

@@ -3,6 +3,10 @@
 #
 # run.sh [NAME...]: runs end-to-end tests, each in a sandbox of its own
 #
+# A test with a line "# and with delivery kernel" runs twice, the second time
+# with listeners of that delivery; HANDFAST_TEST_DELIVERY=kernel runs any test
+# so, once.
+#
 # BUILD=DIR: where the programs are. JOBS=N: tests at a time; one, or two
 # where there are processors for both. Logs stay in BUILD/check/e2e. The last
 # line is "N passed, N failed, N skipped"; exit code 1 where any failed.
@@ -38,11 +42,13 @@ leftovers()
 	ls -d "/tmp/handfast-e2e.$id" 2>/dev/null
 }
 
-run_one()
+run_one() # TEST DELIVERY
 {
 	local test=$1 name dir code=0 began limit left seconds reason
+	export HANDFAST_TEST_DELIVERY=$2
 	name=$(basename "$test" .sh)
 	name=${name#test_}
+	[ "$2" = accept ] || name+=-$2
 	dir=$(mktemp -d /tmp/handfast-e2e.XXXXXX)
 	limit=$(sed -n 's/^# timeout: \([0-9]*\).*/\1/p' "$test")
 	began=$(date +%s%N)
@@ -102,11 +108,19 @@ else
 	tests=("$here"/test_*.sh)
 fi
 
-for test in "${tests[@]}"; do
+run_soon()
+{
 	while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do
 		wait -n
 	done
-	run_one "$test" &
+	run_one "$@" &
+}
+
+for test in "${tests[@]}"; do
+	run_soon "$test" "${HANDFAST_TEST_DELIVERY:-accept}"
+	[ -z "${HANDFAST_TEST_DELIVERY:-}${HANDFAST_TEST_KERNEL:-}" ] || continue
+	! grep -qx '# and with delivery kernel' "$test" ||
+		run_soon "$test" kernel
 done
 wait
 

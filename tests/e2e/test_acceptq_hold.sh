@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The accept queue is full: it takes backlog + 1 connections, as in Linux, the
 # others wait and are served when there is room. Nobody is reset.
+# and with delivery kernel
 . "$(dirname "$0")/lib.sh"
 
 sandbox

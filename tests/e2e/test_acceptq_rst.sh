@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The accept queue is full and the policy is to reset (tcp_abort_on_overflow):
 # an ACK that finds no place is answered with RST.
+# and with delivery kernel
 . "$(dirname "$0")/lib.sh"
 
 sandbox

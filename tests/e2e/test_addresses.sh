@@ -11,11 +11,11 @@ client -n 10 $FRONT4 8080
 ip -n "$FRONT" addr add 192.0.2.9/25 dev f0
 ip -n "$FRONT" addr add 2001:db8:1::9/64 dev f0 nodad
 sleep 0.3
-children=$(daemon_stat children)
+children=$(made)
 client -n 10 192.0.2.9 8080
 client -n 10 2001:db8:1::9 8080
 [ -n "$KERNEL" ] ||
-	equal "children" "$(daemon_stat children)" $((children + 20))
+	equal "children" "$(made)" $((children + 20))
 ip -n "$FRONT" addr del 192.0.2.9/25 dev f0
 sleep 0.3
 # A frame for it still comes in, and is no longer ours.

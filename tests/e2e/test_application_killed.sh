@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # An application that dies loses its listener and nothing else: its accepted
 # connections end, other listeners and the daemon go on.
+# and with delivery kernel
 . "$(dirname "$0")/lib.sh"
 
 sandbox

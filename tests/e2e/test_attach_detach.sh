@@ -3,6 +3,7 @@
 # attach and detach under load: established connections go on, new ones are
 # served all the time.
 # timeout: 60
+# and with delivery kernel
 . "$(dirname "$0")/lib.sh"
 
 sandbox
@@ -12,9 +13,9 @@ server echo --port 8080 --backlog 1024
 start kept "$CLIENT" "$TOOLS/client" -v -k -c 16 -i 10 $FRONT4 8080
 start load "$CLIENT" "$TOOLS/client" -v -d 7 -c 32 -R 300 -x $FRONT4 8080
 for ((i = 0; i < 3; i++)); do
-	children=$(daemon_stat children)
+	children=$(made)
 	wait_for 5 "connections through XDP" \
-		reached $((children + 100)) daemon_stat children
+		reached $((children + 100)) made
 	handfast detach f0
 	check_xdp_gone f0
 	opens=$(nstat "$FRONT" PassiveOpens)

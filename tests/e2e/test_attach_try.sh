@@ -9,7 +9,7 @@ handfast attach f0 --try 2
 start_daemon
 server echo --port 8080
 client -n 5 $FRONT4 8080
-between "children" "$(daemon_stat children)" 5 5
+between "children" "$(made)" 5 5
 wait_for 8 "end of the trial" no_xdp f0
 client -n 5 $FRONT4 8080
 attach f0 --try 2

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # A second hf_listen() on the same socket changes the backlog, both ways.
+# and with delivery kernel
 . "$(dirname "$0")/lib.sh"
 
 sandbox

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The daemon under exactly the capabilities that it needs, with a listener on
 # :443 of an application without privileges: the sockets it gets are its own.
+# and with delivery kernel
 . "$(dirname "$0")/lib.sh"
 
 sandbox
@@ -25,7 +26,7 @@ chmod 755 "$DIR"
 start web "$FRONT" setpriv --reuid 65534 --regid 65534 --clear-groups \
 	--inh-caps=-all,+net_bind_service \
 	--ambient-caps=-all,+net_bind_service \
-	"$TOOLS/server" --port 443 --mode http
+	"$TOOLS/server" --delivery "$DELIVERY" --port 443 --mode http
 wait_for 5 "listener" logged web '^listening'
 start kept "$CLIENT" nc -d $FRONT4 443
 wait_for 5 "connection" has_uid 65534

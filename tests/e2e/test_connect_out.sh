@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The front end's own connections, to the port number of a listener and from
 # it, are the kernel's business and go through the interface untouched.
+# and with delivery kernel
 . "$(dirname "$0")/lib.sh"
 
 sandbox

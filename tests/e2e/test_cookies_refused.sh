@@ -27,13 +27,13 @@ recv 10
 send FA
 recv eof
 END
-equal "children" "$(daemon_stat children)" 1
+equal "children" "$(made)" 1
 for port in 8080 8081; do
 	in_attacker "$TOOLS/flood" -f ack -i a0 -d $FLOODED4,$port \
 		-m "$FLOODED_MAC" -r 20000 -n 20000 -t 3
 done
 equal "valid cookies" "$(stat_of redirect_cookie)" 1
-equal "children" "$(daemon_stat children)" 1
+equal "children" "$(made)" 1
 stop_server auto
 stop_server always
 finish

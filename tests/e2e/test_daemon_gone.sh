@@ -34,6 +34,6 @@ equal "exit code of status" "$LAST_CODE" 1
 start_daemon
 wait $half || fail "the half-open request: $(tail -n 4 "$DIR/half.log")"
 client -n 10 -c 5 $FRONT4 8080
-equal "children" "$(daemon_stat children)" 21
+equal "children" "$(made)" 21
 stop_server echo
 finish

@@ -3,6 +3,7 @@
 # kill -9 of the daemon at ten random instants under load with state and
 # cookies: nothing wedges, nothing leaks, and the service goes on.
 # timeout: 120
+# and with delivery kernel
 . "$(dirname "$0")/lib.sh"
 
 sandbox
@@ -20,9 +21,9 @@ for ((i = 0; i < 10; i++)); do
 	wait_end daemon 5 || true
 	sleep 0.0$((RANDOM % 90))
 	start_daemon
-	children=$(daemon_stat children)
+	children=$(made)
 	wait_for 5 "return of the listener" \
-		reached $((children + 20)) daemon_stat children
+		reached $((children + 20)) made
 done
 stop load || true
 stop load2 || true

@@ -3,6 +3,7 @@
 # The daemon ends in order and starts again, three times, under load: nobody
 # fails.
 # timeout: 60
+# and with delivery kernel
 . "$(dirname "$0")/lib.sh"
 
 sandbox
@@ -15,9 +16,9 @@ for ((i = 0; i < 3; i++)); do
 	sleep 0.7
 	stop daemon || fail "the daemon ended with $?"
 	start_daemon
-	children=$(daemon_stat children)
+	children=$(made)
 	wait_for 5 "return of the listener" \
-		reached $((children + 50)) daemon_stat children
+		reached $((children + 50)) made
 done
 wait_end load 20 || fail "clients failed: $(cat "$DIR/load.log")"
 stop kept || fail "established connections: $(cat "$DIR/kept.log")"

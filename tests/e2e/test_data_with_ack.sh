@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # The segment that completes the handshake carries data.
+# and with delivery kernel
 . "$(dirname "$0")/lib.sh"
 
 sandbox

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # TCP_DEFER_ACCEPT: a connection is accepted when its first data is there,
 # not at the bare ACK.
+# and with delivery kernel
 . "$(dirname "$0")/lib.sh"
 
 sandbox

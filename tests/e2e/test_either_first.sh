@@ -15,7 +15,7 @@ equal "connections of the kernel's listener" "$(nstat "$FRONT" PassiveOpens)" 10
 attach f0
 wait_for 5 "ring for every queue" healthy
 client -n 20 $FRONT4 8080
-equal "children" "$(daemon_stat children)" 20
+equal "children" "$(made)" 20
 stop_server echo
 equal "accepted" "$(value accepted "$DIR/echo.log")" 30
 DAEMON_FDS=$(daemon_fds)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # IPv4 options and IPv6 extension headers before the TCP header: answered, and
 # the connection works.
+# and with delivery kernel
 . "$(dirname "$0")/lib.sh"
 
 sandbox

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # The completing segment carries data and the FIN, or these follow at once.
+# and with delivery kernel
 . "$(dirname "$0")/lib.sh"
 
 sandbox

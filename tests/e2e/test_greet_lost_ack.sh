@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The ACK of the handshake is lost and the server speaks first: the
 # retransmitted SYN-ACK draws another ACK, and the greeting comes.
+# and with delivery kernel
 . "$(dirname "$0")/lib.sh"
 
 sandbox

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # iperf3, client to server, through the relay.
+# and with delivery kernel
 . "$(dirname "$0")/lib.sh"
 
 sandbox

@@ -3,6 +3,7 @@
 # After thousands of connections, resets, half-open requests and listeners
 # that come and go, descriptors, map entries and memory are back.
 # timeout: 180
+# and with delivery kernel
 . "$(dirname "$0")/lib.sh"
 
 sandbox

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # A listener that closes resets what waits in its accept queue, as Linux does;
 # new clients are refused then, and the port can be listened on again.
+# and with delivery kernel
 . "$(dirname "$0")/lib.sh"
 
 sandbox

@@ -3,6 +3,7 @@
 # 10,000 connections, 512 at once, that send in the instant in which they are
 # established: none fails, nothing is retransmitted, no ring overflows.
 # timeout: 400
+# and with delivery kernel
 . "$(dirname "$0")/lib.sh"
 
 sandbox

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # The same through SYN cookies alone: no state before the ACK.
+# and with delivery kernel
 . "$(dirname "$0")/lib.sh"
 
 sandbox

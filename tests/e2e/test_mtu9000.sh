@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # Jumbo frames: in the SYN-ACK's MSS, in bulk, and in the handover.
+# and with delivery kernel
 . "$(dirname "$0")/lib.sh"
 
 sandbox --mtu 9000

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Debian's usual stateful rule set on the front end: connections that it saw
 # no SYN of get through, whoever speaks first.
+# and with delivery kernel
 . "$(dirname "$0")/lib.sh"
 
 sandbox

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Clients without timestamps, SACK and window scaling, by state and by cookie;
 # and one without any option at all.
+# and with delivery kernel
 . "$(dirname "$0")/lib.sh"
 
 sandbox

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Clients without the option tcp_sack switches off: the child has
 # what the kernel's own would have, and carries data.
+# and with delivery kernel
 . "$(dirname "$0")/lib.sh"
 
 sandbox

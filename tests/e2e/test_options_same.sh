@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # What an accepted connection has (windows, MSS, options, peer) is what the
 # kernel's own listener would have given it, by state and by cookie.
+# and with delivery kernel
 . "$(dirname "$0")/lib.sh"
 
 sandbox

@@ -18,7 +18,7 @@ client -n 30 $FRONT4 8081
 	fail "served on another device"
 ! in_attacker "$TOOLS/client" -t 2000 $FLOODED4 8080 ||
 	fail "served on another address"
-[ -n "$KERNEL" ] || equal "children" "$(daemon_stat children)" 60
+[ -n "$KERNEL" ] || equal "children" "$(made)" 60
 for name in one two bound; do
 	stop_server $name
 done

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # Several processes accept from one listener, in every way that there is.
+# and with delivery kernel
 . "$(dirname "$0")/lib.sh"
 
 sandbox

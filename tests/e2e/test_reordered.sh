@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Segments that come in any order, doubled and overlapping, while the child is
 # being made: every byte arrives once, in its place.
+# and with delivery kernel
 . "$(dirname "$0")/lib.sh"
 
 sandbox

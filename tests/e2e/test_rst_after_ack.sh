@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # A client that resets right after its ACK leaves nothing behind: no zombie in
 # the accept queue, no socket, no request.
+# and with delivery kernel
 . "$(dirname "$0")/lib.sh"
 
 sandbox

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # Generic mode (attach -m skb) serves as well as native mode.
+# and with delivery kernel
 . "$(dirname "$0")/lib.sh"
 
 sandbox
@@ -16,5 +17,5 @@ client -m greet -n 100 -c 20 $FRONT4 25
 stop_server echo
 stop_server greeter
 equal "accepted" "$(value accepted "$DIR/echo.log")" 2300
-equal "children" "$(daemon_stat children)" 2400
+equal "children" "$(made)" 2400
 finish

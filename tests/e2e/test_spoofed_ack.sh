@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # ACKs and data with the addresses of an established connection: nothing of
 # them gets into the stream, also after a spoofed SYN, and in cookie mode.
+# and with delivery kernel
 . "$(dirname "$0")/lib.sh"
 
 sandbox

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # RSTs with the addresses of an established connection do not end it, alone
 # or after a spoofed SYN, unless their sequence number is the expected one.
+# and with delivery kernel
 . "$(dirname "$0")/lib.sh"
 
 sandbox

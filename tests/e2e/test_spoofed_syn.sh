@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # SYNs with the addresses of an established connection do not disturb it,
 # whether it is busy or idle, and leave no request.
+# and with delivery kernel
 . "$(dirname "$0")/lib.sh"
 
 sandbox

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 # An ssh session through the interface survives attach and detach.
+# and with delivery kernel
 . "$(dirname "$0")/lib.sh"
 
 sandbox

@@ -3,6 +3,7 @@
 # SYN-ACKs are sent again after 1, 2, 4 seconds with the same ISN, as often as
 # tcp_synack_retries says, and no more; then the request is gone.
 # timeout: 60
+# and with delivery kernel
 . "$(dirname "$0")/lib.sh"
 
 sandbox

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The same client port again and again while the front end still holds it in
 # TIME_WAIT: with timestamps, and without them.
+# and with delivery kernel
 . "$(dirname "$0")/lib.sh"
 
 sandbox

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The same, in cookie mode: the ISN of the SYN-ACK has to be greater than what
 # the old connection used.
+# and with delivery kernel
 . "$(dirname "$0")/lib.sh"
 
 sandbox

@@ -136,6 +136,8 @@ static void start_listening(int backlog)
 		if (listen(bound_fd, backlog))
 			listen_fd = -1;
 	}
+	if (listen_fd < 0 && !opt.kernel)
+		fprintf(stderr, "server: %s\n", hf_listen_error());
 	if (listen_fd < 0)
 		die(opt.kernel ? "listen" : "hf_listen");
 	if (fcntl(listen_fd, F_SETFL, fcntl(listen_fd, F_GETFL) | O_NONBLOCK))
@@ -363,6 +365,7 @@ static const struct option long_options[] = {
     {"socket", required_argument, NULL, 's'},
     {"cookies", required_argument, NULL, 'c'},
     {"overflow", required_argument, NULL, 'o'},
+    {"delivery", required_argument, NULL, 'y'},
     {"processes", required_argument, NULL, 'n'},
     {"device", required_argument, NULL, 'd'},
     {"defer", required_argument, NULL, 'D'},
@@ -420,6 +423,9 @@ static void set_option(int c)
 		break;
 	case 'o':
 		opt.listen.overflow = choice("system hold rst", optarg);
+		break;
+	case 'y':
+		opt.listen.delivery = choice("accept kernel", optarg);
 		break;
 	case 'n':
 		opt.processes = atoi(optarg);

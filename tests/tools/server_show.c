@@ -32,7 +32,7 @@ static const struct {
     {"oobinline", SOL_SOCKET, SO_OOBINLINE, 1},
     {"reuseaddr", SOL_SOCKET, SO_REUSEADDR, -1},
     {"reuseport", SOL_SOCKET, SO_REUSEPORT, -1},
-    {"maxseg", IPPROTO_TCP, TCP_MAXSEG, 1200},
+    {"maxseg", IPPROTO_TCP, TCP_MAXSEG, 1240},
 };
 
 #define INHERITED (sizeof(inherited) / sizeof(inherited[0]))

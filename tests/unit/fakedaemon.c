@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "fakedaemon.h"
+#include "handfast/abi.h"
 
 /* Threads cannot use cmocka's assertions: they jump. */
 #define must(condition)                                                        \
@@ -112,6 +113,7 @@ static void request_receive(struct fake_daemon *daemon,
 			     .msg_control = control,
 			     .msg_controllen = sizeof(control)};
 	struct cmsghdr *cmsg;
+	size_t count;
 	ssize_t len;
 
 	len =
@@ -123,9 +125,11 @@ static void request_receive(struct fake_daemon *daemon,
 		return;
 	}
 	must(len == sizeof(request));
+	/* Delivery by the kernel needs no channel. */
+	count = request.delivery == HF_DELIVERY_KERNEL ? 1 : 3;
 	cmsg = CMSG_FIRSTHDR(&hdr);
-	must(cmsg && cmsg->cmsg_len == CMSG_LEN(sizeof(fds)));
-	memcpy(fds, CMSG_DATA(cmsg), sizeof(fds));
+	must(cmsg && cmsg->cmsg_len == CMSG_LEN(count * sizeof(fds[0])));
+	memcpy(fds, CMSG_DATA(cmsg), count * sizeof(fds[0]));
 	if (client->bound >= 0)
 		close(client->bound);
 	if (client->channel >= 0)
@@ -133,8 +137,8 @@ static void request_receive(struct fake_daemon *daemon,
 	client->bound = fds[0];
 	if (client->page)
 		munmap(client->page, sizeof(*client->page));
-	client->channel = fds[1];
-	client->page = page_map(fds[2]);
+	client->channel = count > 1 ? fds[1] : -1;
+	client->page = count > 1 ? page_map(fds[2]) : NULL;
 	request_serve(daemon, client, &request);
 }
 
@@ -278,7 +282,7 @@ int fake_listeners(struct fake_daemon *daemon)
 
 	pthread_mutex_lock(&daemon->mutex);
 	for (i = 0; i < FAKE_CLIENTS; i++)
-		n += daemon->clients[i].channel >= 0;
+		n += daemon->clients[i].bound >= 0;
 	pthread_mutex_unlock(&daemon->mutex);
 	return n;
 }

@@ -32,7 +32,7 @@ enum fake_mode {
 
 struct fake_client {
 	int connection; /* -1: free */
-	int channel;
+	int channel;    /* -1: delivery by the kernel */
 	int bound;
 	struct hf_channel_page *page;
 };

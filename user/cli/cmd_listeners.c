@@ -75,7 +75,7 @@ static json_t *listener_json(const struct context *c, __u32 index,
 	    hf_text_addr(address, sizeof(address), &l->addr), "port", l->port,
 	    "family", l->family == AF_INET ? "inet" : "inet6", "v6only",
 	    l->v6only, "device", device, "backlog", (json_int_t)l->backlog,
-	    "acceptq", (json_int_t)l->acceptq_len, "synq",
+	    "acceptq", (json_int_t)l->acceptq_len + l->acceptq_kernel, "synq",
 	    (json_int_t)l->synq_len, "synq_max", (json_int_t)l->synq_max,
 	    "cookies", hf_text_cookies(l->cookies), "cookies_sending",
 	    spell.sending, "cookies_since",
@@ -109,7 +109,8 @@ static void listener_row(struct context *c, const struct hf_listener *l)
 	char spell[64], process[CLI_TEXT_MAX + 16], comm[CLI_TEXT_MAX];
 
 	snprintf(backlog, sizeof(backlog), "%u", l->backlog);
-	snprintf(acceptq, sizeof(acceptq), "%u", l->acceptq_len);
+	snprintf(
+	    acceptq, sizeof(acceptq), "%u", l->acceptq_len + l->acceptq_kernel);
 	snprintf(synq, sizeof(synq), "%u/%u", l->synq_len, l->synq_max);
 	cli_printable(comm, sizeof(comm), l->comm, sizeof(l->comm));
 	snprintf(process, sizeof(process), "%s/%u", comm, l->pid);

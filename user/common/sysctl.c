@@ -89,6 +89,7 @@ int hf_sysctl_read(struct hf_config *config)
 		SCALING,
 		ABORT,
 		FLOWLABELS,
+		COOKIES,
 		COUNT
 	};
 	static const struct {
@@ -104,6 +105,7 @@ int hf_sysctl_read(struct hf_config *config)
 	    [SCALING] = {"net/ipv4/tcp_window_scaling", 255, -1},
 	    [ABORT] = {"net/ipv4/tcp_abort_on_overflow", 255, -1},
 	    [FLOWLABELS] = {"net/ipv6/auto_flowlabels", 255, 0},
+	    [COOKIES] = {"net/ipv4/tcp_syncookies", 255, 0},
 	};
 	long v[COUNT];
 	int i, err;
@@ -123,6 +125,7 @@ int hf_sysctl_read(struct hf_config *config)
 	config->window_scaling = v[SCALING];
 	config->abort_on_overflow = v[ABORT];
 	config->auto_flowlabels = v[FLOWLABELS];
+	config->syncookies = v[COOKIES];
 	return 0;
 }
 

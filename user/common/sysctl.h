@@ -28,9 +28,10 @@ int hf_sysctl_values(const char *name, long *values, size_t n);
 /*
  * hf_sysctl_read - those members of *config that are sysctls:
  * max_syn_backlog, synack_retries, somaxconn, invalid_ratelimit, timestamps,
- * sack, window_scaling, abort_on_overflow, auto_flowlabels. The others stay
- * as they are. Returns 0 or a negative errno, logged; *config is untouched
- * then. A namespace without IPv6 has auto_flowlabels 0.
+ * sack, window_scaling, abort_on_overflow, auto_flowlabels, syncookies. The
+ * others stay as they are. Returns 0 or a negative errno, logged; *config is
+ * untouched then. A namespace without IPv6 has auto_flowlabels 0, a kernel
+ * without SYN cookies syncookies 0.
  */
 int hf_sysctl_read(struct hf_config *config);
 

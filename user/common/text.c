@@ -41,8 +41,9 @@ NAME_FUNCTION(hf_text_overflow, hf_overflow, HF_OVERFLOW_RST, overflows)
 static const char *const deliveries[] = {
     [HF_DELIVERY_ACCEPT] = "accept",
     [HF_DELIVERY_RELAY] = "relay",
+    [HF_DELIVERY_KERNEL] = "kernel",
 };
-NAME_FUNCTION(hf_text_delivery, hf_delivery, HF_DELIVERY_RELAY, deliveries)
+NAME_FUNCTION(hf_text_delivery, hf_delivery, HF_DELIVERY_KERNEL, deliveries)
 
 static const char *const request_states[] = {
     [HF_REQUEST_NONE] = "none",

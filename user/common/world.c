@@ -237,14 +237,18 @@ static int maps_set_pins(struct hf_world *world)
 	return 0;
 }
 
-static void programs_choose(struct handfast_bpf *skel,
+static void programs_choose(struct hf_world *world,
 			    enum hf_world_programs programs)
 {
+	struct handfast_bpf *skel = world->skel;
 	bool xdp = programs == HF_WORLD_XDP;
 
+	world->assigns = !xdp && libbpf_find_vmlinux_btf_id(
+				     "bpf_sk_assign_tcp_reqsk", 0) > 0;
 	bpf_program__set_autoload(skel->progs.handfast_xdp, xdp);
 	bpf_program__set_autoload(skel->progs.request_ops, !xdp);
-	bpf_program__set_autoload(skel->progs.inject, !xdp);
+	bpf_program__set_autoload(skel->progs.inject, !xdp && !world->assigns);
+	bpf_program__set_autoload(skel->progs.deliver, world->assigns);
 	if (xdp) {
 		/* The daemon's own maps: no need for the memory here. */
 		bpf_map__set_autocreate(skel->maps.request_batches, false);
@@ -285,7 +289,7 @@ static int world_load(struct hf_world *world, enum hf_world_programs programs)
 	world->skel = handfast_bpf__open();
 	if (!world->skel)
 		return -errno;
-	programs_choose(world->skel, programs);
+	programs_choose(world, programs);
 	err = maps_set_pins(world);
 	if (!err)
 		err = handfast_bpf__load(world->skel);

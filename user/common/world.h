@@ -44,12 +44,15 @@ struct hf_world {
 	char bpffs[HF_WORLD_PATH_MAX]; /* directory of the pins */
 	struct hf_maps maps;
 	struct handfast_bpf *skel; /* NULL after hf_world_open_readonly() */
+	/* The kernel takes complete requests (bpf_sk_assign_tcp_reqsk(), Linux
+	 * 6.9): the daemon's program is `deliver`, else `inject`. */
+	bool assigns;
 };
 
 /* Which programs hf_world_open() loads. */
 enum hf_world_programs {
 	HF_WORLD_XDP = 1,    /* `attach`: the XDP program */
-	HF_WORLD_DAEMON = 2, /* the daemon: request_ops, inject */
+	HF_WORLD_DAEMON = 2, /* the daemon: request_ops, inject or deliver */
 };
 
 /*

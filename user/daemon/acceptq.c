@@ -11,6 +11,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -132,6 +134,20 @@ static void flush_locked(struct listener *l)
 	}
 }
 
+/*
+ * Delivery KERNEL: the queue is the socket's own; of a listening one TCP_INFO
+ * tells how many wait (tcp_get_info()).
+ */
+static void refresh_kernel(struct listener *l)
+{
+	struct tcp_info info = {};
+	socklen_t len = sizeof(info);
+
+	if (!getsockopt(l->bound_fd, IPPROTO_TCP, TCP_INFO, &info, &len))
+		__atomic_store_n(&l->mem->acceptq_kernel, info.tcpi_unacked,
+				 __ATOMIC_RELAXED);
+}
+
 static void refresh_locked(struct listener *l)
 {
 	int bytes = 0;
@@ -215,6 +231,10 @@ void acceptq_flush(struct listener *l)
 
 void acceptq_refresh(struct listener *l)
 {
+	if (l->channel_fd < 0) {
+		refresh_kernel(l);
+		return;
+	}
 	if (!l->mem->acceptq_len && !l->count)
 		return;
 	acceptq_flush(l);

@@ -44,7 +44,7 @@ static int handle_listen(struct connection *c, const struct packet *p,
 	const struct hf_ctl_request *ctl = &p->request;
 	struct listen_request request = {
 	    .bound_fd = p->fds[0],
-	    .channel_fd = p->fds[1],
+	    .channel_fd = p->fd_count > 1 ? p->fds[1] : -1,
 	    .page_fd = p->fd_count > 2 ? p->fds[2] : -1,
 	    .pid = c->peer.pid,
 	    .uid = c->peer.uid,
@@ -52,11 +52,13 @@ static int handle_listen(struct connection *c, const struct packet *p,
 	    .ctl = ctl,
 	};
 
-	if (p->fd_count < 1 || (!c->listener && p->fd_count < 2) ||
-	    ctl->cookies > HF_COOKIES_ALWAYS ||
+	const int fds_needed =
+	    c->listener || ctl->delivery == HF_DELIVERY_KERNEL ? 1 : 2;
+
+	if (p->fd_count < fds_needed || ctl->cookies > HF_COOKIES_ALWAYS ||
 	    (ctl->overflow > HF_OVERFLOW_RST &&
 	     ctl->overflow != HF_CTL_DEFAULT) ||
-	    ctl->delivery > HF_DELIVERY_RELAY)
+	    ctl->delivery > HF_DELIVERY_KERNEL)
 		return -EPROTO;
 	if (c->listener)
 		return listener_change(

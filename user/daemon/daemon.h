@@ -117,8 +117,8 @@ int request_each(void (*visit)(const struct hf_tuple *key,
  * descriptor. 0 or -errno with a text in reply. */
 struct listen_request {
 	int bound_fd;
-	int channel_fd;
-	int page_fd; /* of the channel, -1: none */
+	int channel_fd; /* -1: none, delivery KERNEL */
+	int page_fd;    /* of the channel, -1: none */
 	pid_t pid;
 	uid_t uid;
 	gid_t gid;

@@ -35,8 +35,9 @@ static struct device *device_find(uint32_t ifindex)
 	return NULL;
 }
 
-/* For `handfast status`, which cannot ask a ring. */
-static void device_show_zerocopy(const struct device *d)
+/* What XDP needs to know of it, and `handfast status`, which cannot ask a
+ * ring. */
+static void device_show(const struct device *d)
 {
 	struct hf_device v;
 	uint32_t n = 0;
@@ -44,15 +45,16 @@ static void device_show_zerocopy(const struct device *d)
 	for (uint32_t i = 0; i < d->queues; i++)
 		n += d->workers[i].xsk.zerocopy;
 	if (bpf_map_lookup_elem(hfd.world.maps.devices, &d->ifindex, &v) ||
-	    v.zerocopy_rings == n)
+	    (v.zerocopy_rings == n && v.deliver_ifindex == d->deliver.out))
 		return;
 	v.zerocopy_rings = n;
+	v.deliver_ifindex = d->deliver.out;
 	bpf_map_update_elem(hfd.world.maps.devices, &d->ifindex, &v, BPF_EXIST);
 }
 
 static int device_publish(const struct device *d)
 {
-	device_show_zerocopy(d);
+	device_show(d);
 	for (uint32_t i = 0; i < d->queues; i++) {
 		uint32_t slot = d->first_xsk + i;
 
@@ -80,13 +82,36 @@ int device_publish_all(void)
 	return err;
 }
 
+void device_check_all(void)
+{
+	char name[IF_NAMESIZE];
+	struct device *d;
+
+	TAILQ_FOREACH(d, &hfd.devices, link) {
+		if (!d->deliver.out || if_indextoname(d->deliver.out, name))
+			continue;
+		hf_warn("%s is gone: connections of %s for listeners with "
+			"delivery kernel go through the daemon from now on",
+			d->deliver.name, d->name);
+		deliver_close(&d->deliver);
+		device_show(d);
+	}
+}
+
 static void device_unpublish(const struct device *d)
 {
+	struct hf_device v;
+
 	for (uint32_t i = 0; i < d->queues; i++) {
 		uint32_t slot = d->first_xsk + i;
 
 		bpf_map_delete_elem(hfd.world.maps.xsks, &slot);
 	}
+	if (bpf_map_lookup_elem(hfd.world.maps.devices, &d->ifindex, &v) ||
+	    !v.deliver_ifindex)
+		return;
+	v.deliver_ifindex = 0;
+	bpf_map_update_elem(hfd.world.maps.devices, &d->ifindex, &v, BPF_EXIST);
 }
 
 /* Not in the list (any more): nobody but its own workers knows it. */
@@ -96,6 +121,7 @@ static void device_free(struct device *d)
 		for (uint32_t i = 0; i < d->queues; i++)
 			if (d->workers[i].device)
 				worker_stop(&d->workers[i]);
+	deliver_close(&d->deliver);
 	inject_close(&d->inject);
 	free(d->workers);
 	free(d);
@@ -115,6 +141,8 @@ static int device_start(struct device *d, const struct hf_device *v)
 		return -ENOMEM;
 	d->queues = v->queues;
 	err = inject_open(&d->inject, d->ifindex, v->mac, v->mtu, d->skb);
+	if (!err && !d->skb && hfd.world.assigns)
+		deliver_open(&d->deliver, d->ifindex, v->mac);
 	for (uint32_t i = 0; i < d->queues && !err; i++)
 		err = worker_start(&d->workers[i], d, i);
 	return err;

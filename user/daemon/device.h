@@ -4,6 +4,7 @@
 #define HF_DEVICE_H
 
 #include "daemon/daemon.h"
+#include "daemon/deliver.h"
 #include "daemon/inject.h"
 #include "daemon/worker.h"
 
@@ -15,6 +16,7 @@ struct device {
 	uint32_t queues;
 	bool skb;
 	struct inject inject;
+	struct deliver deliver;
 	struct worker *workers; /* one a queue */
 };
 
@@ -27,6 +29,8 @@ int device_drain(uint32_t ifindex, char *text, size_t size);
 void device_close_all(void);
 /* Puts the sockets of all rings into the map: from here on XDP answers. */
 int device_publish_all(void);
+/* Looks whether somebody has removed devices of ours. */
+void device_check_all(void);
 /* XDP_STATISTICS of all rings into daemon_stats. */
 void device_count_drops(void);
 

@@ -108,13 +108,20 @@ bool frame_read(const uint8_t *frame, size_t len, struct frame_info *info)
 	return frame_read_tcp(ip + l4, total - l4, info);
 }
 
-static size_t frame_link(uint8_t *frame, const struct hf_request *req,
-			 uint16_t proto)
+/* Who sends a frame, and to whom. */
+struct frame_ends {
+	const uint8_t *from_mac, *to_mac;
+	const struct hf_addr *from, *to;
+	uint16_t from_port, to_port;
+};
+
+static size_t frame_link(uint8_t *frame, const struct frame_ends *ends,
+			 const struct hf_request *req, uint16_t proto)
 {
 	size_t off = 12;
 
-	memcpy(frame, req->client_mac, 6);
-	memcpy(frame + 6, req->local_mac, 6);
+	memcpy(frame, ends->to_mac, 6);
+	memcpy(frame + 6, ends->from_mac, 6);
 	for (int i = 0; i < req->vlan_count && i < 2; i++) {
 		memcpy(frame + off, &req->vlan_proto[i], 2);
 		memcpy(frame + off + 2, &req->vlan_tci[i], 2);
@@ -125,32 +132,10 @@ static size_t frame_link(uint8_t *frame, const struct hf_request *req,
 	return off + 2;
 }
 
-static void synack_segment(const struct hf_request *req, uint32_t tsval,
-			   struct hf_segment *seg)
-{
-	struct hf_synack_options options = {
-	    .mss = req->adv_mss,
-	    .wscale = req->rcv_wscale,
-	    .sack = req->flags & HF_REQUEST_SACK,
-	    .tstamp = req->flags & HF_REQUEST_TSTAMP,
-	    .tsval = tsval,
-	    .tsecr = req->ts_recent,
-	};
-
-	memset(seg, 0, sizeof(*seg));
-	seg->seq = req->iss;
-	seg->ack = req->irs + 1;
-	seg->flags = HF_TCP_SYN | HF_TCP_ACK;
-	seg->window = req->rcv_wnd;
-	seg->flowlabel = req->flowlabel;
-	seg->ttl = req->ttl;
-	seg->tos = req->tos;
-	seg->options_words = hf_synack_options_write(seg->options, &options);
-}
-
-size_t frame_synack(uint8_t frame[FRAME_SYNACK_MAX],
-		    const struct hf_tuple *tuple, const struct hf_request *req,
-		    uint32_t tsval)
+static size_t frame_write(uint8_t frame[FRAME_WRITTEN_MAX], bool ipv4,
+			  const struct frame_ends *ends,
+			  const struct hf_request *req,
+			  const struct hf_segment *seg)
 {
 	/* Headers are built aligned, then copied behind the link header. */
 	union {
@@ -161,28 +146,90 @@ size_t frame_synack(uint8_t frame[FRAME_SYNACK_MAX],
 		struct tcphdr tcp;
 		uint32_t options[HF_SEGMENT_OPTIONS];
 	} l4;
-	bool ipv4 = tuple_is_ipv4(tuple);
 	size_t l3_len = ipv4 ? sizeof(ip.ip4) : sizeof(ip.ip6);
 	uint32_t from[4], to[4];
-	struct hf_segment seg;
 	uint64_t sum;
 	size_t off;
 
-	synack_segment(req, tsval, &seg);
-	memcpy(from, tuple->laddr.b, 16);
-	memcpy(to, tuple->raddr.b, 16);
+	memcpy(from, ends->from->b, 16);
+	memcpy(to, ends->to->b, 16);
 	if (ipv4) {
-		hf_ipv4_write(&ip.ip4, &seg, from[3], to[3]);
+		hf_ipv4_write(&ip.ip4, seg, from[3], to[3]);
 		sum = (uint64_t)from[3] + to[3];
 	} else {
-		hf_ipv6_write(&ip.ip6, &seg, from, to);
+		hf_ipv6_write(&ip.ip6, seg, from, to);
 		sum = hf_csum_words(from, 4, hf_csum_words(to, 4, 0));
 	}
-	hf_tcp_write(&l4.tcp, &seg,
-		     htonl((uint32_t)tuple->lport << 16 | tuple->rport), sum);
-	memcpy(l4.options, seg.options, sizeof(l4.options));
-	off = frame_link(frame, req, ipv4 ? ETH_P_IP : ETH_P_IPV6);
+	hf_tcp_write(&l4.tcp, seg,
+		     htonl((uint32_t)ends->from_port << 16 | ends->to_port),
+		     sum);
+	memcpy(l4.options, seg->options, sizeof(l4.options));
+	off = frame_link(frame, ends, req, ipv4 ? ETH_P_IP : ETH_P_IPV6);
 	memcpy(frame + off, &ip, l3_len);
-	memcpy(frame + off + l3_len, &l4, hf_segment_len(&seg));
-	return off + l3_len + hf_segment_len(&seg);
+	memcpy(frame + off + l3_len, &l4, hf_segment_len(seg));
+	return off + l3_len + hf_segment_len(seg);
+}
+
+size_t frame_synack(uint8_t frame[FRAME_WRITTEN_MAX],
+		    const struct hf_tuple *tuple, const struct hf_request *req,
+		    uint32_t tsval)
+{
+	const struct frame_ends ends = {
+	    .from_mac = req->local_mac,
+	    .to_mac = req->client_mac,
+	    .from = &tuple->laddr,
+	    .to = &tuple->raddr,
+	    .from_port = tuple->lport,
+	    .to_port = tuple->rport,
+	};
+	struct hf_synack_options options = {
+	    .mss = req->adv_mss,
+	    .wscale = req->rcv_wscale,
+	    .sack = req->flags & HF_REQUEST_SACK,
+	    .tstamp = req->flags & HF_REQUEST_TSTAMP,
+	    .tsval = tsval,
+	    .tsecr = req->ts_recent,
+	};
+	struct hf_segment seg = {
+	    .seq = req->iss,
+	    .ack = req->irs + 1,
+	    .flags = HF_TCP_SYN | HF_TCP_ACK,
+	    .window = req->rcv_wnd,
+	    .flowlabel = req->flowlabel,
+	    .ttl = req->ttl,
+	    .tos = req->tos,
+	};
+
+	seg.options_words = hf_synack_options_write(seg.options, &options);
+	return frame_write(frame, tuple_is_ipv4(tuple), &ends, req, &seg);
+}
+
+size_t frame_ack(uint8_t frame[FRAME_WRITTEN_MAX], const struct hf_tuple *tuple,
+		 const struct hf_request *req)
+{
+	const struct frame_ends ends = {
+	    .from_mac = req->client_mac,
+	    .to_mac = req->local_mac,
+	    .from = &tuple->raddr,
+	    .to = &tuple->laddr,
+	    .from_port = tuple->rport,
+	    .to_port = tuple->lport,
+	};
+	struct hf_segment seg = {
+	    .seq = req->irs + 1,
+	    .ack = req->iss + 1,
+	    .flags = HF_TCP_ACK,
+	    .window = req->snd_wnd,
+	    .ttl = 64,
+	};
+
+	if (req->snd_wscale != HF_WSCALE_NONE)
+		seg.window >>= req->snd_wscale;
+	if (req->flags & HF_REQUEST_TSTAMP) {
+		seg.options[0] = HF_W(1, 1, 8, 10);
+		seg.options[1] = htonl(req->ts_recent);
+		seg.options[2] = htonl(req->tsval_last);
+		seg.options_words = 3;
+	}
+	return frame_write(frame, tuple_is_ipv4(tuple), &ends, req, &seg);
 }

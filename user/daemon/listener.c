@@ -19,6 +19,7 @@
 #include "common/log.h"
 #include "daemon/child.h"
 #include "daemon/listener.h"
+#include "daemon/sockdiag.h"
 
 #define TCP_DEFAULT_MSS 536 /* TCP_MAXSEG of a socket that nobody set */
 
@@ -89,6 +90,40 @@ static int check_socket(int fd, char *text, size_t size)
 	    socket_int(fd, SOL_SOCKET, SO_PROTOCOL) != IPPROTO_TCP)
 		return REFUSE(EPROTONOSUPPORT, "not a TCP socket");
 	return check_netns(fd, text, size);
+}
+
+/* What the kernel needs to make the connections itself. */
+static int check_delivery(const struct listen_request *request, char *text,
+			  size_t size)
+{
+	int mss, least;
+
+	if (request->ctl->delivery != HF_DELIVERY_KERNEL)
+		return 0;
+	if (!hfd.world.assigns)
+		return REFUSE(EOPNOTSUPP,
+			      "delivery kernel needs a kernel that has "
+			      "bpf_sk_assign_tcp_reqsk (Linux 6.9): use "
+			      "delivery accept");
+	if (!hfd.config.syncookies)
+		return REFUSE(EOPNOTSUPP,
+			      "delivery kernel needs net.ipv4.tcp_syncookies "
+			      "on, as the kernel takes the connections by the "
+			      "same way: sysctl -w net.ipv4.tcp_syncookies=1");
+	mss = socket_int(request->bound_fd, IPPROTO_TCP, TCP_MAXSEG);
+	least = socket_int(request->bound_fd, SOL_SOCKET, SO_DOMAIN) == AF_INET
+		    ? 536
+		    : 1220;
+	if (mss > 0 && mss != TCP_DEFAULT_MSS && mss < least)
+		return REFUSE(EOPNOTSUPP,
+			      "delivery kernel needs a TCP_MAXSEG of at least "
+			      "%d, or none: use delivery accept",
+			      least);
+	if (socket_int(request->bound_fd, SOL_SOCKET, SO_BINDTOIFINDEX) > 0)
+		return REFUSE(EOPNOTSUPP,
+			      "delivery kernel is not for sockets that are "
+			      "bound to a device: use delivery accept");
+	return 0;
 }
 
 static int check_channel(int fd, char *text, size_t size)
@@ -406,7 +441,8 @@ static void listener_publish(struct listener *l, const struct hf_listener *v,
 	l->mem = mem;
 	if (!claimed) {
 		mem->cookie_last_ns = mem->cookie_since_ns = 0;
-		mem->synq_len = mem->acceptq_len = 0;
+		mem->synq_len = 0;
+		mem->acceptq_len = mem->acceptq_kernel = 0;
 		mem->generation++;
 	}
 	memcpy(mem, v, offsetof(struct hf_listener, generation));
@@ -442,7 +478,8 @@ static int listener_enter(struct listener *l,
 		return REFUSE(ENOSPC, "all %u places of listen_table are taken",
 			      HF_LISTENERS_MAX - 1);
 	l->source.ready = channel_ready;
-	err = source_add(&l->source, l->channel_fd, EPOLLET);
+	if (l->channel_fd >= 0)
+		err = source_add(&l->source, l->channel_fd, EPOLLET);
 	if (err)
 		return err;
 	listener_publish(l, &v, index);
@@ -457,6 +494,8 @@ int listener_open(const struct listen_request *request,
 
 	err = check_socket(request->bound_fd, text, size);
 	if (!err)
+		err = check_delivery(request, text, size);
+	if (!err && request->ctl->delivery != HF_DELIVERY_KERNEL)
 		err = check_channel(request->channel_fd, text, size);
 	if (err)
 		return err;
@@ -467,10 +506,13 @@ int listener_open(const struct listen_request *request,
 		return -ENOMEM;
 	pthread_mutex_init(&l->mutex, NULL);
 	l->bound_fd = fcntl(request->bound_fd, F_DUPFD_CLOEXEC, 0);
-	l->channel_fd = fcntl(request->channel_fd, F_DUPFD_CLOEXEC, 0);
-	if (l->bound_fd < 0 || l->channel_fd < 0)
+	l->channel_fd = -1;
+	if (request->ctl->delivery != HF_DELIVERY_KERNEL)
+		l->channel_fd = fcntl(request->channel_fd, F_DUPFD_CLOEXEC, 0);
+	if (l->bound_fd < 0 ||
+	    (l->channel_fd < 0 && request->ctl->delivery != HF_DELIVERY_KERNEL))
 		err = REFUSE(errno, "no descriptors left");
-	if (!err && request->page_fd >= 0 &&
+	if (!err && l->channel_fd >= 0 && request->page_fd >= 0 &&
 	    acceptq_page_open(l, request->page_fd))
 		err = REFUSE(EPROTO, "the channel's page is not a sealed "
 				     "memfd");
@@ -499,6 +541,10 @@ int listener_change(struct listener *l, const struct listen_request *request,
 		request->bound_fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) ||
 	    cookie != l->cookie)
 		return REFUSE(EINVAL, "this connection has another listener");
+	if ((request->ctl->delivery == HF_DELIVERY_KERNEL) !=
+	    (l->ctl.delivery == HF_DELIVERY_KERNEL))
+		return REFUSE(EINVAL, "a listener's delivery cannot change "
+				      "between kernel and another one");
 	if (listen(l->bound_fd, request->ctl->backlog))
 		return REFUSE(errno, "listen: %s", strerror(errno));
 	l->ctl = *request->ctl;
@@ -523,7 +569,8 @@ struct close_visit {
 };
 
 /* A complete request gets its socket, and the socket the RST that Linux
- * sends for children of a listener that closes. */
+ * sends for children of a listener that closes. Not if it has one: the
+ * kernel's own queue has it, or whoever accepted it. */
 static void close_request(const struct hf_tuple *key,
 			  const struct hf_request *req, void *arg)
 {
@@ -535,6 +582,8 @@ static void close_request(const struct hf_tuple *key,
 	    req->listener_generation != visit->l->mem->generation)
 		return;
 	if (req->word.state == HF_REQUEST_ACKED &&
+	    (!req->assigned_ms ||
+	     sockdiag_find(key, visit->l->mem->ifindex) < 0) &&
 	    !child_build(key, req, visit->l, &child)) {
 		close(child.fd);
 		DAEMON_COUNT(acceptq_reset);
@@ -566,9 +615,11 @@ void listener_close(struct listener *l)
 	acceptq_reset(l);
 	__atomic_store_n(
 	    (int *)&l->mem->state, HF_LISTENER_FREE, __ATOMIC_RELEASE);
-	source_remove(l->channel_fd);
+	if (l->channel_fd >= 0) {
+		source_remove(l->channel_fd);
+		close(l->channel_fd);
+	}
 	acceptq_page_close(l);
-	close(l->channel_fd);
 	close(l->bound_fd);
 	free(l->queue);
 	free(l);

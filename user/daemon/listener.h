@@ -24,7 +24,7 @@ struct listener {
 	struct inherit inherit;
 
 	struct source source; /* channel: room again, or hung up */
-	int channel_fd;
+	int channel_fd;       /* -1: delivery KERNEL, the kernel's own queue */
 	struct hf_channel_page *page; /* NULL: the application passed none */
 	pthread_mutex_t mutex;        /* of what follows */
 	struct waiting *queue;        /* a ring: first, count of capacity */

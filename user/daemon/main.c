@@ -124,7 +124,7 @@ static void accept_queues_run(bool *busy)
 		if (!l)
 			continue;
 		acceptq_refresh(l);
-		*busy |= l->mem->acceptq_len != 0;
+		*busy |= (l->mem->acceptq_len | l->mem->acceptq_kernel) != 0;
 	}
 }
 

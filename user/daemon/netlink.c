@@ -322,6 +322,7 @@ static int sync_links(void)
 			sync_vlan(&list, &list.link[i]);
 	if (!err)
 		prune_vlans(&list);
+	device_check_all();
 	free(list.link);
 	return err;
 }

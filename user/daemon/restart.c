@@ -44,7 +44,7 @@ static void recount_visit(const struct hf_tuple *key,
 	v = &hfd.listen_table[req->listener];
 	if (v->generation != req->listener_generation)
 		return;
-	v->acceptq_len++;
+	v->acceptq_len += !req->assigned_ms;
 	/* Its child was made and is an application's by now: the daemon died
 	 * before it could delete the request. */
 	if (sockdiag_find(key, v->ifindex) == 0) {
@@ -62,7 +62,7 @@ int restart_take_over(void)
 		struct hf_listener *v = &hfd.listen_table[i];
 
 		orphans[i] = v->state != HF_LISTENER_FREE;
-		v->acceptq_len = 0;
+		v->acceptq_len = v->acceptq_kernel = 0;
 	}
 	err = request_batch_init(&batch, 0);
 	if (!err)

@@ -14,6 +14,7 @@
 #include "daemon/device.h"
 #include "daemon/frame.h"
 #include "daemon/listener.h"
+#include "daemon/sockdiag.h"
 
 #define TIMEOUT_MAX_NS (120 * NSEC_PER_SEC) /* TCP_RTO_MAX */
 #define PREFIX_SLOTS 4096U
@@ -88,7 +89,7 @@ static bool synack_resend(const struct hf_tuple *key,
 			  uint32_t *tsval)
 {
 	struct worker *w = device_worker(req->ifindex, req->queue);
-	uint8_t frame[FRAME_SYNACK_MAX];
+	uint8_t frame[FRAME_WRITTEN_MAX];
 	size_t len;
 
 	/* A cookie's SYN-ACK is gone for good; its TSval carried bits. */
@@ -129,6 +130,17 @@ static void request_resend(struct timer_visit *v, const struct hf_tuple *key,
 	}
 }
 
+/* Delivery KERNEL: its connection was made, and the client has been silent
+ * since, or XDP would have ended the request. */
+static bool request_is_made(const struct hf_tuple *key,
+			    const struct hf_request *req,
+			    const struct listener *l)
+{
+	return l->mem->delivery == HF_DELIVERY_KERNEL && req->assigned_ms &&
+	       req->word.state == HF_REQUEST_ACKED &&
+	       sockdiag_find(key, l->mem->ifindex) == 0;
+}
+
 static void timer_visit(const struct hf_tuple *key,
 			const struct hf_request *req, void *arg)
 {
@@ -146,7 +158,10 @@ static void timer_visit(const struct hf_tuple *key,
 	}
 	if (v->now < req->timer_ns)
 		return;
-	if (req->num_timeout >= retries_allowed(l, &v->count[l->index]))
+	if (request_is_made(key, req, l))
+		request_batch_add(v->batch, HF_OP_DROP, key)->req.word =
+		    req->word;
+	else if (req->num_timeout >= retries_allowed(l, &v->count[l->index]))
 		request_drop(v, key, req);
 	else
 		request_resend(v, key, req);

@@ -19,6 +19,7 @@
 #include "daemon/device.h"
 #include "daemon/frame.h"
 #include "daemon/listener.h"
+#include "daemon/sockdiag.h"
 #include "daemon/worker.h"
 
 #define ROUND_PACKETS 64U /* at most HF_OPS_MAX: one flow each */
@@ -44,6 +45,7 @@ struct flow {
 	uint32_t last;
 	bool built;
 	bool queued;
+	bool assigned; /* the kernel has made it */
 };
 
 struct round {
@@ -259,12 +261,43 @@ static void flow_build(struct round *r, struct flow *flow)
 	op->req.word = flow->req.word;
 }
 
+/* The kernel takes the ISNs from the segment that makes the connection: where a
+ * later one came first, the bare ACK before it. */
+static void inject_ack(struct round *r, const struct flow *flow)
+{
+	uint8_t frame[FRAME_WRITTEN_MAX];
+
+	inject_frame(&r->w->device->inject, frame,
+		     frame_ack(frame, &flow->tuple, &flow->req));
+}
+
+/*
+ * Delivery KERNEL: the program behind the injection gives it to the listening
+ * socket. The request ends once the connection is there; where the kernel did
+ * not make it, the client's next segment tries again.
+ */
+static bool flow_is_assigned(struct round *r, struct flow *flow)
+{
+	const struct listener *l = listener_of(&flow->req);
+
+	if (!l || l->mem->delivery != HF_DELIVERY_KERNEL)
+		return false;
+	if (flow->req.flags & HF_REQUEST_BLOCKED && !flow->req.assigned_ms &&
+	    sockdiag_destroy(&flow->tuple, l->mem->ifindex) == 0)
+		DAEMON_COUNT(destroyed);
+	if (flow->req.flags & HF_REQUEST_AHEAD && !flow->req.assigned_ms)
+		inject_ack(r, flow);
+	inject_flow(r, flow);
+	flow->assigned = sockdiag_find(&flow->tuple, l->mem->ifindex) == 0;
+	return true;
+}
+
 static void flow_decide(struct round *r, struct flow *flow, int result)
 {
 	if (result || flow->req.word.state == HF_REQUEST_DEAD)
 		inject_flow(r, flow);
 	else if (flow->req.word.state == HF_REQUEST_ACKED &&
-		 !flow_hand_over(r, flow))
+		 !flow_hand_over(r, flow) && !flow_is_assigned(r, flow))
 		flow_build(r, flow);
 }
 
@@ -301,7 +334,8 @@ static void round_look_again(struct round *r)
 		uint32_t slot;
 		struct flow *flow = flow_find(r, &packet->info.tuple, &slot);
 
-		if (flow && flow->built && r->w->device->inject.redirected) {
+		if (flow && (flow->built || flow->assigned) &&
+		    r->w->device->inject.redirected) {
 			inject(r, packet);
 			packet_free(r, packet);
 		} else {
@@ -341,7 +375,7 @@ static void round_finish_requests(struct round *r)
 	for (uint32_t i = 0; i < r->flow_count; i++) {
 		struct hf_request_op *op;
 
-		if (!r->flows[i].built)
+		if (!r->flows[i].built && !r->flows[i].assigned)
 			continue;
 		op = request_batch_add(
 		    &r->w->batch, HF_OP_FINISH, &r->flows[i].tuple);

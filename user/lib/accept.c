@@ -5,6 +5,9 @@
  * state it reads only the channel's page, without a lock, so that it works in
  * forked children, after exec and in any thread.
  *
+ * With delivery by the kernel the descriptor is a listening socket, which says
+ * ENOTCONN to that; then it is accept4(2).
+ *
  * One thing differs: recvmsg(2) without a free descriptor drops the one that
  * comes with the message, where accept(2) leaves the connection in the queue.
  * So a process that is, or was, near its limit looks before it reads.
@@ -148,12 +151,6 @@ static int slot_take(struct slot *slot, struct msghdr *hdr, ssize_t len,
 	return fd;
 }
 
-static int receive_error(void)
-{
-	/* A stream socket: no descriptor of hf_listen(). */
-	return errno == ENOTCONN ? -EINVAL : -errno;
-}
-
 static int cloexec_flag(int flags)
 {
 	return flags & SOCK_CLOEXEC ? MSG_CMSG_CLOEXEC : 0;
@@ -169,12 +166,12 @@ static int accept_one(int fd, struct slot *slot, int flags, int wait_flag)
 	if (limit_state != LIMIT_FAR) {
 		err = descriptor_wait(fd, wait_flag);
 		if (err)
-			return err == -ENOTCONN ? -EINVAL : err;
+			return err;
 	}
 	slot_prepare(slot, &hdr);
 	len = recvmsg(fd, &hdr, cloexec_flag(flags) | wait_flag);
 	if (len < 0)
-		return receive_error();
+		return -errno;
 	return slot_take(slot, &hdr, len, flags);
 }
 
@@ -198,6 +195,9 @@ int hf_accept(int fd, struct sockaddr *addr, socklen_t *addrlen, int flags)
 	if (addr && (int)*addrlen < 0)
 		return fail(-EINVAL);
 	child = accept_one(fd, &slot, flags, 0);
+	/* A listening socket: delivery by the kernel. */
+	if (child == -ENOTCONN)
+		return accept4(fd, addr, addrlen, flags);
 	if (child < 0)
 		return fail(child);
 	hf_tickets_add(&tickets, &slot.msg);
@@ -250,7 +250,7 @@ static int batch_receive(int fd, struct hf_accepted *out, int n, int flags)
 		slot_prepare(&slots[i], &msgs[i].msg_hdr);
 	n = recvmmsg(fd, msgs, n, cloexec_flag(flags) | MSG_WAITFORONE, NULL);
 	if (n < 0)
-		return receive_error();
+		return -errno;
 	for (i = 0; i < n; i++) {
 		child = slot_take(
 		    &slots[i], &msgs[i].msg_hdr, msgs[i].msg_len, flags);
@@ -265,6 +265,23 @@ static int batch_receive(int fd, struct hf_accepted *out, int n, int flags)
 	return filled ? filled : err;
 }
 
+/* Delivery by the kernel. Only where accept4(2) does not block is there a look
+ * for more than one. */
+static int batch_kernel(int fd, struct hf_accepted *out, int n, int flags)
+{
+	bool nonblock = fcntl(fd, F_GETFL) & O_NONBLOCK;
+	int i;
+
+	for (i = 0; i < n && (!i || nonblock); i++) {
+		out[i].addrlen = sizeof(out[i].addr);
+		out[i].fd = accept4(fd, (struct sockaddr *)&out[i].addr,
+				    &out[i].addrlen, flags);
+		if (out[i].fd < 0)
+			break;
+	}
+	return i ? i : -errno;
+}
+
 int hf_accept_batch(int fd, struct hf_accepted *out, int n, int flags)
 {
 	int result;
@@ -277,5 +294,7 @@ int hf_accept_batch(int fd, struct hf_accepted *out, int n, int flags)
 		n = BATCH_MAX;
 	result = limit_state != LIMIT_FAR ? batch_careful(fd, out, n, flags)
 					  : batch_receive(fd, out, n, flags);
+	if (result == -ENOTCONN)
+		result = batch_kernel(fd, out, n, flags);
 	return result < 0 ? fail(result) : result;
 }

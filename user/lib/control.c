@@ -58,7 +58,8 @@ static void change_without_daemon(struct listener *l)
 		answer(l, errno, "listen: %s", strerror(errno));
 		return;
 	}
-	hf_channel_resize(l, l->wanted.backlog);
+	if (!l->direct)
+		hf_channel_resize(l, l->wanted.backlog);
 	answer(l, 0, "%s", "");
 }
 
@@ -136,6 +137,7 @@ static const char *connect_advice(int err)
 static int request_send(struct listener *l)
 {
 	int fds[3] = {l->bound_fd, l->write_fd, l->page_fd};
+	const size_t size = (l->direct ? 1 : 3) * sizeof(int);
 	union {
 		struct cmsghdr align;
 		char buf[CMSG_SPACE(sizeof(fds))];
@@ -144,13 +146,13 @@ static int request_send(struct listener *l)
 	struct msghdr hdr = {.msg_iov = &iov,
 			     .msg_iovlen = 1,
 			     .msg_control = control.buf,
-			     .msg_controllen = sizeof(control.buf)};
+			     .msg_controllen = CMSG_SPACE(size)};
 	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&hdr);
 
 	cmsg->cmsg_level = SOL_SOCKET;
 	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(fds));
-	memcpy(CMSG_DATA(cmsg), fds, sizeof(fds));
+	cmsg->cmsg_len = CMSG_LEN(size);
+	memcpy(CMSG_DATA(cmsg), fds, size);
 	if (sendmsg(l->control_fd, &hdr, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		return errno == EPIPE ? -ECONNRESET : -errno;
 	return 0;
@@ -218,7 +220,8 @@ static void accepted(struct listener *l)
 	l->registered = true;
 	l->backoff_ns = HF_BACKOFF_FIRST_NS;
 	l->granted = l->asked;
-	hf_channel_resize(l, l->granted.backlog);
+	if (!l->direct)
+		hf_channel_resize(l, l->granted.backlog);
 	hf_kernel_watch(l);
 	answer(l, 0, "%s", "");
 }

@@ -15,6 +15,8 @@
 
 /* Nothing tells when the application has read: look again after this. */
 #define LOOK_NS (20 * HF_MS)
+/* Delivery by the kernel: nor when it has closed its descriptor. */
+#define END_LOOK_NS (250 * HF_MS)
 
 /*
  * On the open file that bound_fd and the application share: needed because
@@ -35,6 +37,10 @@ void hf_kernel_watch(struct listener *l)
 {
 	if (l->watched)
 		return;
+	if (l->direct) {
+		l->look_ns = hf_lib_now() + END_LOOK_NS;
+		return;
+	}
 	if (nonblock_set(l->bound_fd) ||
 	    hf_thread_watch(l, SOURCE_KERNEL, l->bound_fd, EPOLLIN)) {
 		l->look_ns = hf_lib_now() + LOOK_NS;
@@ -154,6 +160,12 @@ uint64_t hf_kernel_timer(struct listener *l, uint64_t now)
 {
 	if (!l->look_ns || now < l->look_ns)
 		return l->look_ns;
+	if (l->direct && !hf_listener_read_end_open(l)) {
+		hf_listener_drop(l);
+		return 0;
+	}
+	if (l->direct)
+		return l->look_ns = now + END_LOOK_NS;
 	l->look_ns = 0;
 	if (l->n_pending && hf_channel_push(l) == -EPIPE) {
 		hf_listener_drop(l);

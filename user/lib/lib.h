@@ -57,6 +57,9 @@ struct listener {
 	uint64_t cookie;          /* SO_COOKIE of the bound socket */
 	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 
+	/* Delivery by the kernel: read_fd is the listening socket itself, and
+	 * there is no channel. */
+	bool direct;
 	/* The application's end: its number and inode. Not ours. */
 	int read_fd;
 	uint64_t read_inode;
@@ -129,6 +132,9 @@ void hf_thread_unwatch(int fd);
 
 /* Closes all it holds; the thread frees it when nobody waits for it. */
 void hf_listener_drop(struct listener *l);
+/* Is the number that the application was given still that descriptor? It may
+ * have closed it and keep a copy. */
+bool hf_listener_read_end_open(const struct listener *l);
 
 /* -------------------------------------------------------------- control.c */
 

@@ -9,7 +9,7 @@ $(BUILD)/user/examples/%: $(BUILD)/user/examples/%.o $(BUILD)/libhandfast.a
 	$(CC) $(LDFLAGS) -pthread -o $@ $^
 
 LIB_TESTS = $(addprefix $(BUILD)/tests/unit/,test_lib test_lib_kernel \
-	test_lib_fork test_accept test_accept_limit)
+	test_lib_direct test_lib_fork test_accept test_accept_limit)
 RELAY_TESTS = $(addprefix $(BUILD)/tests/unit/,test_relay test_relay_load)
 UNIT_TESTS += $(LIB_TESTS) $(RELAY_TESTS)
 LIB_TEST_PARTS = $(addprefix tests/unit/,fakedaemon.c listener.c testnet.c)

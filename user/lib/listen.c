@@ -73,12 +73,15 @@ static int options_parse(const struct hf_listen_options *opt,
 	if ((unsigned int)opt->cookies >
 		sizeof(cookies) / sizeof(cookies[0]) - 1 ||
 	    (unsigned int)opt->overflow >
-		sizeof(overflow) / sizeof(overflow[0]) - 1)
+		sizeof(overflow) / sizeof(overflow[0]) - 1 ||
+	    (unsigned int)opt->delivery > HF_DELIVERY_OPT_KERNEL)
 		return error_set(EINVAL, "hf_listen_options: unknown value of "
-					 "cookies or overflow");
+					 "cookies, overflow or delivery");
 	request->cookies = cookies[opt->cookies];
 	request->overflow = overflow[opt->overflow];
 	request->delivery = opt->relay ? HF_DELIVERY_RELAY : HF_DELIVERY_ACCEPT;
+	if (opt->delivery == HF_DELIVERY_OPT_KERNEL)
+		request->delivery = HF_DELIVERY_KERNEL;
 	return 0;
 }
 
@@ -164,6 +167,14 @@ void hf_listener_drop(struct listener *l)
 	hf_thread_wake();
 }
 
+bool hf_listener_read_end_open(const struct listener *l)
+{
+	struct stat st;
+
+	return !fstat(l->read_fd, &st) && S_ISSOCK(st.st_mode) &&
+	       st.st_ino == l->read_inode;
+}
+
 static struct listener *listener_find(uint64_t cookie)
 {
 	struct listener *l;
@@ -194,7 +205,25 @@ static struct listener *listener_new(uint64_t cookie, const char *path)
 	return l;
 }
 
-static int listener_open(uint64_t cookie, const char *path, int fd,
+/* What the application gets: the end of a channel, or the socket itself. */
+static int read_end_make(struct listener *l)
+{
+	struct stat st;
+	int err;
+
+	if (l->direct) {
+		l->read_fd = fcntl(l->bound_fd, F_DUPFD_CLOEXEC, 3);
+		if (l->read_fd < 0 || fstat(l->read_fd, &st))
+			return -errno;
+		l->read_inode = st.st_ino;
+		return 0;
+	}
+	err = hf_channel_open(l);
+	/* Hang-ups are always reported. */
+	return err ? err : hf_thread_watch(l, SOURCE_CHANNEL, l->write_fd, 0);
+}
+
+static int listener_open(uint64_t cookie, const char *path, int fd, bool direct,
 			 struct listener **result)
 {
 	struct listener *l = listener_new(cookie, path);
@@ -202,13 +231,9 @@ static int listener_open(uint64_t cookie, const char *path, int fd,
 
 	if (!l)
 		return -ENOMEM;
+	l->direct = direct;
 	l->bound_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	err = l->bound_fd < 0 ? -errno : 0;
-	if (!err)
-		err = hf_channel_open(l);
-	/* Hang-ups are always reported. */
-	if (!err)
-		err = hf_thread_watch(l, SOURCE_CHANNEL, l->write_fd, 0);
+	err = l->bound_fd < 0 ? -errno : read_end_make(l);
 	if (err) {
 		if (l->read_fd >= 0)
 			close(l->read_fd);
@@ -221,34 +246,26 @@ static int listener_open(uint64_t cookie, const char *path, int fd,
 	return 0;
 }
 
-/* The application may have closed that number and keep a copy of it. */
-static bool read_end_open(const struct listener *l)
-{
-	struct stat st;
-
-	return !fstat(l->read_fd, &st) && S_ISSOCK(st.st_mode) &&
-	       st.st_ino == l->read_inode;
-}
-
 /* Finds or makes the listener of this socket. NULL: error_set() was called. */
 static struct listener *listener_enter(uint64_t cookie, const char *path,
-				       int fd)
+				       int fd, bool direct)
 {
 	struct listener *l = listener_find(cookie);
 	int err;
 
-	if (l && hf_channel_hung_up(l)) {
+	if (l && (l->direct ? !hf_listener_read_end_open(l)
+			    : hf_channel_hung_up(l))) {
 		hf_listener_drop(l);
 		l = NULL;
 	}
 	if (!l) {
-		err = listener_open(cookie, path, fd, &l);
+		err = listener_open(cookie, path, fd, direct, &l);
 		if (err)
 			error_set(
 			    -err, "cannot make a listener: %s", strerror(-err));
 		return l;
 	}
-	if (!read_end_open(l)) {
+	if (!hf_listener_read_end_open(l)) {
 		error_set(EBADF, "the descriptor that hf_listen() returned "
 				 "for this socket was closed, and a copy of it "
 				 "is open");
@@ -291,7 +308,8 @@ static int listener_ask(uint64_t cookie, const char *path, int fd,
 	if (err)
 		return error_set(
 		    -err, "cannot start a thread: %s", strerror(-err));
-	l = listener_enter(cookie, path, fd);
+	l = listener_enter(
+	    cookie, path, fd, request->delivery == HF_DELIVERY_KERNEL);
 	if (!l)
 		return -errno;
 	l->wanted = *request;

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
+/*
+ * Back into the kernel, as tc programs on the ingress of devices of our own:
+ * frames that were redirected go on as if they had come in on the device that
+ * they were redirected from.
+ *
+ * With delivery KERNEL the segment that completes a handshake meets no socket
+ * there yet. It is given to the listening socket together with what the
+ * SYN-ACK promised (bpf_sk_assign_tcp_reqsk()): the kernel makes the connection
+ * as it does for a SYN cookie of its own, and queues it for accept(2). What it
+ * does not make (its queue is full, no memory) stays a request; no segment of
+ * it may reach the listener alone, which would answer with a reset.
+ */
+#ifndef HF_BPF_DELIVER_H
+#define HF_BPF_DELIVER_H
+
+/*
+ * A segment is given to the listener again if there is no connection after
+ * this. Until then one is on its way through the kernel's queues.
+ */
+#define ASSIGN_AGAIN_MS 20
+/* skb->mark of a segment that waits behind the one that makes its connection;
+ * 0 again before it goes on. */
+#define MARK_WAITED 0x68660001
+
+/* Linux 6.9; layouts of the kernel's, by name and order. */
+struct bpf_tcp_req_attrs {
+	__u32 rcv_tsval;
+	__u32 rcv_tsecr;
+	__u16 mss;
+	__u8 rcv_wscale;
+	__u8 snd_wscale;
+	__u8 ecn_ok;
+	__u8 wscale_ok;
+	__u8 sack_ok;
+	__u8 tstamp_ok;
+	__u8 usec_ts_ok;
+	__u8 reserved[3];
+};
+extern int bpf_sk_assign_tcp_reqsk(struct __sk_buff *skb, struct sock *sk,
+				   struct bpf_tcp_req_attrs *attrs,
+				   int attrs__sz) __ksym __weak;
+
+static __always_inline bool skb_ipv4(struct __sk_buff *skb, __u32 *off,
+				     struct hf_tuple *t)
+{
+	struct iphdr ip;
+
+	if (bpf_skb_load_bytes(skb, *off, &ip, sizeof(ip)) ||
+	    ip.protocol != IPPROTO_TCP)
+		return false;
+	addr_from_ipv4(&t->raddr, ip.saddr);
+	addr_from_ipv4(&t->laddr, ip.daddr);
+	*off += ip.ihl * 4;
+	return true;
+}
+
+/* XDP has walked the same headers before. */
+static __always_inline bool skb_ipv6(struct __sk_buff *skb, __u32 *off,
+				     struct hf_tuple *t)
+{
+	struct ipv6hdr ip;
+	__u8 ext[2]; /* next header, length */
+
+	if (bpf_skb_load_bytes(skb, *off, &ip, sizeof(ip)))
+		return false;
+	__builtin_memcpy(t->raddr.b, &ip.saddr, 16);
+	__builtin_memcpy(t->laddr.b, &ip.daddr, 16);
+	*off += sizeof(ip);
+	ext[0] = ip.nexthdr;
+	for (int i = 0; i < EXT_HEADERS_MAX && ext[0] != IPPROTO_TCP; i++) {
+		if (bpf_skb_load_bytes(skb, *off, ext, sizeof(ext)))
+			return false;
+		*off += (ext[1] + 1) * 8;
+	}
+	return ext[0] == IPPROTO_TCP;
+}
+
+/* The flow of a frame whose outer tag is in skb already. */
+static __always_inline bool skb_tuple(struct __sk_buff *skb, struct hf_tuple *t,
+				      bool *ipv6)
+{
+	__be16 proto = skb->protocol, ports[2];
+	__u32 off = sizeof(struct ethhdr);
+
+	__builtin_memset(t, 0, sizeof(*t));
+	if (is_vlan(proto)) {
+		off += sizeof(struct vlan_hdr);
+		if (bpf_skb_load_bytes(skb, off - 2, &proto, sizeof(proto)))
+			return false;
+	}
+	*ipv6 = proto == bpf_htons(ETH_P_IPV6);
+	if (*ipv6 ? !skb_ipv6(skb, &off, t)
+		  : proto != bpf_htons(ETH_P_IP) || !skb_ipv4(skb, &off, t))
+		return false;
+	if (bpf_skb_load_bytes(skb, off, ports, sizeof(ports)))
+		return false;
+	t->rport = bpf_ntohs(ports[0]);
+	t->lport = bpf_ntohs(ports[1]);
+	return true;
+}
+
+/* On to the device that it came from; without one it comes in here. */
+static __always_inline int inject_redirect(struct __sk_buff *skb)
+{
+	__u32 ifindex = skb->ifindex;
+	__u32 *target = bpf_map_lookup_elem(&inject_targets, &ifindex);
+
+	if (!target)
+		return TC_ACT_OK;
+	return bpf_redirect(*target, BPF_F_INGRESS);
+}
+
+/* What the SYN-ACK promised. */
+static __always_inline void assign_attrs(struct bpf_tcp_req_attrs *a,
+					 const struct hf_request *req,
+					 const struct hf_listener *l, bool ipv6)
+{
+	__u16 least = ipv6 ? 1220 : 536;
+
+	__builtin_memset(a, 0, sizeof(*a));
+	a->mss = req->mss;
+	if (l->user_mss && l->user_mss < a->mss)
+		a->mss = l->user_mss;
+	/* The kernel takes no less, as its own cookies promise no less. */
+	if (a->mss < least)
+		a->mss = least;
+	if (req->snd_wscale != HF_WSCALE_NONE) {
+		a->wscale_ok = 1;
+		a->snd_wscale = req->snd_wscale;
+		a->rcv_wscale = req->rcv_wscale;
+	}
+	a->sack_ok = !!(req->flags & HF_REQUEST_SACK);
+	if (req->flags & HF_REQUEST_TSTAMP) {
+		a->tstamp_ok = 1;
+		a->rcv_tsval = req->ts_recent;
+		/* What our clock for the flow shows now. */
+		a->rcv_tsecr = flow_tsval(bpf_ktime_get_ns(), req->ts_off);
+	}
+}
+
+/*
+ * Gives the segment to the listening socket; the connection's place is in the
+ * kernel's queue from then on. (bpf_skc_to_tcp_sock() would need CAP_PERFMON,
+ * which the daemon does not have.)
+ */
+static __always_inline bool assign(struct __sk_buff *skb, struct bpf_sock *skc,
+				   struct hf_request *req,
+				   struct hf_listener *l, bool ipv6)
+{
+	struct sock *sk = (struct sock *)bpf_sk_fullsock(skc);
+	struct bpf_tcp_req_attrs attrs;
+	__u32 now;
+
+	if (!sk)
+		return false;
+	assign_attrs(&attrs, req, l, ipv6);
+	if (bpf_sk_assign_tcp_reqsk(skb, sk, &attrs, sizeof(attrs)))
+		return false;
+	if (req->assigned_ms) {
+		count(HF_R_assigned_again);
+	} else {
+		count(HF_R_assigned);
+		acceptq_give(l);
+	}
+	now = (__u32)hf_ns_to_ms(bpf_ktime_get_ns());
+	req->assigned_ms = now ?: 1;
+	return true;
+}
+
+/* Is the connection of the request on its way through the kernel's queues? */
+static __always_inline bool assigned_lately(const struct hf_request *req)
+{
+	__u32 now = (__u32)hf_ns_to_ms(bpf_ktime_get_ns());
+
+	return req->assigned_ms && now - req->assigned_ms < ASSIGN_AGAIN_MS;
+}
+
+enum deliver_way {
+	DELIVER_ON,   /* nothing to be done for it */
+	DELIVER_WAIT, /* behind the segment that makes its connection */
+	DELIVER_NOT,  /* dropped */
+};
+
+/* A segment of a complete request: what it meets, and what to do. */
+static __always_inline enum deliver_way
+deliver_segment(struct __sk_buff *skb, const struct hf_tuple *t, bool ipv6,
+		struct hf_request *req, struct hf_listener *l)
+{
+	enum deliver_way way = DELIVER_ON;
+	struct bpf_sock_tuple tuple;
+	struct bpf_sock *skc;
+	__u32 size = ehash_tuple(t, ipv6, &tuple);
+
+	skc = bpf_skc_lookup_tcp(skb, &tuple, size, BPF_F_CURRENT_NETNS, 0);
+	if (!skc)
+		return DELIVER_ON; /* nobody listens: reset, as in Linux */
+	if (skc->state == TCP_STATE_LISTEN) {
+		if (assigned_lately(req))
+			way = DELIVER_WAIT;
+		else if (!assign(skb, skc, req, l, ipv6))
+			way = DELIVER_NOT;
+	}
+	bpf_sk_release(skc);
+	return way;
+}
+
+static __always_inline enum deliver_way deliver_way(struct __sk_buff *skb)
+{
+	union request_word w;
+	struct hf_listener *l;
+	struct hf_request *req;
+	struct hf_tuple t;
+	bool ipv6;
+
+	if (!skb_tuple(skb, &t, &ipv6))
+		return DELIVER_ON;
+	req = bpf_map_lookup_elem(&syn_table, &t);
+	if (!req)
+		return DELIVER_ON; /* its connection has been made */
+	w.bits = request_word_read(req);
+	l = request_listener(req);
+	if (!l || l->delivery != HF_DELIVERY_KERNEL ||
+	    w.word.state != HF_REQUEST_ACKED)
+		return DELIVER_ON;
+	return deliver_segment(skb, &t, ipv6, req, l);
+}
+
+#endif
