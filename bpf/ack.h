@@ -236,6 +236,13 @@ request_without_worker(struct hf_rx *rx, struct hf_request *req, __u64 bits)
 	return VERDICT(drop_no_worker);
 }
 
+/* With delivery KERNEL no daemon is needed to complete a handshake. */
+static __always_inline bool delivers_alone(const struct hf_rx *rx,
+					   const struct hf_listener *l)
+{
+	return l->delivery == HF_DELIVERY_KERNEL && rx->dev->deliver_ifindex;
+}
+
 /* A segment of a flow that has a request. */
 static __always_inline int request_receive(struct hf_rx *rx,
 					   struct hf_request *req, bool worker)
@@ -246,7 +253,7 @@ static __always_inline int request_receive(struct hf_rx *rx,
 
 	if (rx->now > req->expires_ns || !l)
 		return VERDICT(pass_expired);
-	if (!worker)
+	if (!worker && !delivers_alone(rx, l))
 		return request_without_worker(rx, req, bits);
 	if (w.word.state == HF_REQUEST_ACKED)
 		return request_acked(rx, req, bits, l);

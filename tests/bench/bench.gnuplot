@@ -9,7 +9,7 @@ set style fill solid 0.9 noborder
 set border 3
 set tics nomirror out
 set grid ytics lc rgb "#dddddd"
-array colour[7] = ["#bbbbbb", "#7f7f7f", "#404040", "#e0a030", "#c05020", "#1060b0", "#60a8e0"]
+array colour[8] = ["#bbbbbb", "#7f7f7f", "#404040", "#e0a030", "#c05020", "#1060b0", "#0a2f6b", "#60a8e0"]
 served = dir."/served.dat"
 rate = dir."/rate.dat"
 capacity = dir."/capacity.dat"

@@ -7,7 +7,8 @@
 #   BUILD          what `make` built (default build)
 #   BENCH_PARTS    of: capacity flood others rates bulk scaling packet
 #   BENCH_SYSTEMS  of: kernel0 kernel1 kernel2 synproxy xdp_synproxy handfast
-#                  relay (the parts rates and bulk have systems of their own)
+#                  hf_kernel (handfast, delivery kernel) relay (the parts rates
+#                  and bulk have systems of their own)
 #   BENCH_ROUNDS   rounds of all systems under floods (default 1)
 #   BENCH_RUNS     alternating runs of rates and bulk (default 10)
 #   BENCH_QUICK=1  one round, two runs: to see that all works; no figures to

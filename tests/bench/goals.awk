@@ -57,7 +57,7 @@ function goal(name, limit, way, verdict, far) {
 		if (noise != "" && far < noise)
 			verdict = verdict ", within noise"
 	}
-	printf "  %-56s %-8s %6.4g %9s %8s  %s\n", name,
+	printf "  %-62s %-8s %6.4g %9s %8s  %s\n", name,
 	       (way > 0 ? "at least" : "at most"), limit,
 	       value == "" ? "-" : sprintf("%.4g", value),
 	       noise == "" ? "-" : sprintf("%.2g", noise), verdict
@@ -70,13 +70,18 @@ function goal(name, limit, way, verdict, far) {
 			samples, verdict)
 }
 
+# handfast by libhandfast, and with delivery kernel.
+function label_of(s) {
+	return s == "handfast" ? "" : s ": "
+}
+
 # The worst of all runs: one request that is not served is one too many.
-function goal_served(name, label, id) {
-	id = "served" SUBSEP name SUBSEP "handfast" SUBSEP "served"
-	figure("served", name, "handfast", "served")
-	if (median("served", name, "handfast", "served") != "")
+function goal_served(s, name, label, id) {
+	id = "served" SUBSEP name SUBSEP s SUBSEP "served"
+	figure("served", name, s, "served")
+	if (median("served", name, s, "served") != "")
 		value = least[id]
-	goal(label, 100, 1)
+	goal(label_of(s) label, 100, 1)
 }
 
 function goals_capacity() {
@@ -94,67 +99,73 @@ function goals_capacity() {
 }
 
 # Up to 0.9 of the capacity all is to be served; above, more than by others.
-function goals_floods(i, name, cap) {
+function goals_floods(s, i, name, cap) {
 	cap = median("capacity", "", "handfast", "rate")
 	for (i = 1; i <= total["floods"]; i++) {
 		name = names["floods", i]
 		if (name ~ /^(none|x1.5|full)$/ || \
 		    (name + 0 > 0 && cap != "" && name + 0 > 0.9 * cap))
 			continue
-		goal_served(name, "served, %, SYN flood " name)
+		goal_served(s, name, "served, %, SYN flood " name)
 	}
-	ratio("served", "100000", "handfast", "own_p99",
-	      "served", "none", "handfast", "p99")
-	goal("p99 of a request at 100000 SYN/s, to that in peace", 2, -1)
-	ratio("in_flood", "300000", "handfast", "rate",
-	      "in_flood", "300000", "handfast", "peace_rate")
-	goal("connections/s at 300000 SYN/s, to those in peace", 0.75, 1)
-	goal_full()
+	ratio("served", "100000", s, "own_p99", "served", "none", s, "p99")
+	goal(label_of(s) "p99 of a request at 100000 SYN/s, to that in peace",
+	     2, -1)
+	ratio("in_flood", "300000", s, "rate",
+	      "in_flood", "300000", s, "peace_rate")
+	goal(label_of(s) "connections/s at 300000 SYN/s, to those in peace",
+	     0.75, 1)
+	goal_full(s)
 }
 
 # Unpaced, above what any can take.
-function goal_full(i, s, best, m) {
-	if (median("served", "full", "handfast", "served") == "")
+function goal_full(own, i, s, best, m) {
+	if (median("served", "full", own, "served") == "")
 		return
 	best = ""
 	for (i = 1; i <= total["systems"]; i++) {
 		s = names["systems", i]
 		m = median("served", "full", s, "served")
-		if (s != "handfast" && s != "relay" && m != "" && \
+		if (s !~ /^(handfast|hf_kernel|relay)$/ && m != "" && \
 		    (best == "" || m > best))
 			best = m
 	}
-	figure("served", "full", "handfast", "served")
+	figure("served", "full", own, "served")
 	if (best != "")
-		goal("served, %, full flood; limit: the best alternative's",
-		     best, 1)
+		goal(label_of(own) "served, %, full flood; limit: the best " \
+		     "alternative's", best, 1)
 }
 
-function goals_others(i, name, base, cost) {
+function goals_others(s, i, name, base, cost) {
 	for (i = 1; i <= total["others"]; i++) {
 		name = names["others", i]
-		goal_served(name, "served, %, other flood: " name)
+		goal_served(s, name, "served, %, other flood: " name)
 	}
-	base = median("tuples", "none", "handfast", "gbit")
+	base = median("tuples", "none", s, "gbit")
 	for (i = 1; i <= total["forged"]; i++) {
 		name = names["forged", i]
 		if (name == "none" || base == "" || base == 0)
 			continue
-		figure("tuples", name, "handfast", "broken")
-		goal("transfers broken, forged " name, 0, -1)
-		ratio("tuples", name, "handfast", "gbit",
-		      "tuples", "none", "handfast", "gbit")
-		cost = median("tuples", name, "handfast", "flood_cpu")
-		goal("transfers' rate, forged " name "; limit: less its CPU",
-		     1 - cost / 100, 1)
+		figure("tuples", name, s, "broken")
+		goal(label_of(s) "transfers broken, forged " name, 0, -1)
+		ratio("tuples", name, s, "gbit", "tuples", "none", s, "gbit")
+		cost = median("tuples", name, s, "flood_cpu")
+		goal(label_of(s) "transfers' rate, forged " name \
+		     "; limit: less its CPU", 1 - cost / 100, 1)
 	}
 }
 
+function goals_rates_of(s) {
+	ratio("rates", "", s, "rate", "rates", "", "kernel1", "rate")
+	goal(label_of(s) "connections/s, to the kernel's listener", 0.95, 1)
+	ratio("rates", "", s, "cpu", "rates", "", "kernel1", "cpu")
+	goal(label_of(s) "CPU of a connection, to the kernel's listener", 1.2,
+	     -1)
+}
+
 function goals_rates() {
-	ratio("rates", "", "handfast", "rate", "rates", "", "kernel1", "rate")
-	goal("connections/s, to the kernel's listener", 0.95, 1)
-	ratio("rates", "", "handfast", "cpu", "rates", "", "kernel1", "cpu")
-	goal("CPU of a connection, to the kernel's listener", 1.2, -1)
+	goals_rates_of("handfast")
+	goals_rates_of("hf_kernel")
 	ratio("rates", "", "relay", "rate", "rates", "", "haproxy", "rate")
 	goal("relay: connections/s, to HAProxy's", 0.9, 1)
 }
@@ -206,14 +217,18 @@ function goals_scaling(what, n, i) {
 END {
 	printf "\nWhat is to be reached (noise: half of what lies between " \
 		"the least and the most of the runs)\n\n"
-	printf "  %-56s %-8s %6s %9s %8s  %s\n", "", "", "limit", "value",
+	printf "  %-62s %-8s %6s %9s %8s  %s\n", "", "", "limit", "value",
 	       "noise", ""
 	if (count["capacity" SUBSEP "" SUBSEP "handfast" SUBSEP "rate"])
 		goals_capacity()
-	if (total["floods"] > 1)
-		goals_floods()
-	if (total["others"])
-		goals_others()
+	if (total["floods"] > 1) {
+		goals_floods("handfast")
+		goals_floods("hf_kernel")
+	}
+	if (total["others"]) {
+		goals_others("handfast")
+		goals_others("hf_kernel")
+	}
 	if (total["rates"])
 		goals_rates()
 	if (total["bulk"])

@@ -165,7 +165,7 @@ stale_remove() {
 # --------------------------------------------------------------- systems
 
 # shellcheck disable=SC2034 # for who sources this
-SYSTEMS_ALL="kernel0 kernel1 kernel2 synproxy xdp_synproxy handfast handfast_kernel relay"
+SYSTEMS_ALL="kernel0 kernel1 kernel2 synproxy xdp_synproxy handfast hf_kernel relay"
 
 # Whether a system can be had on this machine; says why not.
 system_there() {
@@ -255,7 +255,7 @@ system_setup() {
 		handfast_start
 		server_start --handfast --port $PORT
 		;;
-	handfast_kernel)
+	hf_kernel)
 		handfast_start
 		server_start --handfast --delivery-kernel --port $PORT
 		;;

@@ -70,7 +70,7 @@ lost_between() {
 # something else than the system that they stand under.
 answered_by_xdp() {
 	case $1 in
-	handfast* | relay | xdp_synproxy)
+	handfast | hf_kernel | relay | xdp_synproxy)
 		[ "$2" -ge $(($3 * 9 / 10)) ] && return
 		;;
 	*)

@@ -64,7 +64,8 @@ part_capacity() {
 	for ((i = 0; i < CAPACITY_RUNS; i++)); do
 		for s in $BENCH_SYSTEMS; do
 			case $s in
-			kernel0 | relay) continue ;; # no cookies; as handfast
+			# No cookies; as handfast.
+			kernel0 | hf_kernel | relay) continue ;;
 			esac
 			system_there "$s" 2>/dev/null && capacity_cell "$s" $i
 		done
@@ -226,7 +227,7 @@ part_tuples() { # SYSTEM RUN
 part_rates() {
 	local i s void
 	for ((i = 0; i < BENCH_RUNS; i++)); do
-		for s in kernel1 handfast relay haproxy; do
+		for s in kernel1 handfast hf_kernel relay haproxy; do
 			system_there $s 2>/dev/null || continue
 			system_start $s
 			client 0.3 --at-once 32

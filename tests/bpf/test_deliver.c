@@ -111,6 +111,20 @@ static void set_made(struct hf_request *req)
 	req->assigned_ms = 1;
 }
 
+/* The daemon died: what it had begun is completed all the same */
+static void test_without_worker(void **state)
+{
+	struct scene *s = scene_direct();
+
+	(void)state;
+	scene_handshake(s, HF_R_synack_state);
+	worker_set(0, false);
+	scene_expect(s, XDP_REDIRECT, HF_R_redirect_acked);
+	scene_expect(s, XDP_REDIRECT, HF_R_redirect_flow);
+	DEVICE_SET(deliver_ifindex, 0);
+	scene_expect(s, XDP_DROP, HF_R_drop_no_worker);
+}
+
 /* The connection is there, and was made from this request */
 static void test_made(void **state)
 {
@@ -462,6 +476,7 @@ int main(void)
 	    TEST(test_left_to_kernel),
 	    TEST(test_not_paused),
 	    TEST(test_request),
+	    TEST(test_without_worker),
 	    TEST(test_made),
 	    TEST(test_blocked),
 	    TEST(test_blocked_ipv6),

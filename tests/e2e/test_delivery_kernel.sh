@@ -51,6 +51,8 @@ wait_for 5 "return of the listener" eval \
 	'client -n 1 $FRONT4 8080 && [ "$(made)" -gt 550 ]'
 equal "veth pairs" "$(pairs)" 1
 
+equal "reset by the front end" "$(nstat "$FRONT" OutRsts)" 0
+
 say "without the pair they go by way of the daemon"
 made=$(made)
 injected=$(daemon_stat injected)
@@ -65,5 +67,4 @@ stop_server echo
 equal "accepted" "$(value accepted "$DIR/echo.log")" \
 	"$(nstat "$FRONT" PassiveOpens)"
 equal "resets" "$(nstat "$CLIENT" EstabResets)" 0
-equal "reset by the front end" "$(nstat "$FRONT" OutRsts)" 0
 finish

@@ -136,8 +136,7 @@ int probes_run(struct probe probes[PROBES_MAX])
 	    {"af_xdp", "the daemon's rings", af_xdp()},
 	    {"tcp_repair", "the daemon's sockets", tcp_repair()},
 	    {"tun", "injection of late segments", tun()},
-	    {"sk_assign_tcp_reqsk",
-	     "delivery to unmodified servers (6.9; not used yet)",
+	    {"sk_assign_tcp_reqsk", "listeners with delivery kernel (6.9)",
 	     kfunc("bpf_sk_assign_tcp_reqsk")},
 	};
 	int i, n = sizeof(list) / sizeof(list[0]);

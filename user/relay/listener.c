@@ -75,6 +75,7 @@ int relay_listener_open(const struct relay_options *options,
 	    .cookies = options->cookies,
 	    .overflow = options->overflow,
 	    .relay = 1,
+	    .delivery = options->delivery,
 	};
 	int bound = socket_bind(&options->listen), fd, err;
 

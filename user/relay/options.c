@@ -23,6 +23,7 @@ enum option_id {
 	OPT_BACKLOG,
 	OPT_COOKIES,
 	OPT_OVERFLOW,
+	OPT_DELIVERY,
 	OPT_PROXY,
 	OPT_SOCKET,
 	OPT_WORKERS,
@@ -43,6 +44,9 @@ static const struct option_row {
     {OPT_OVERFLOW, "overflow", "hold|rst",
      "accept queue full: wait, or reset (as net.ipv4.\n"
      "                            tcp_abort_on_overflow says)"},
+    {OPT_DELIVERY, "delivery", "accept|kernel",
+     "who makes the connections: handfastd (accept), or\n"
+     "                            the kernel (6.9 and later)"},
     {OPT_PROXY, "proxy-protocol", "v2",
      "tell the upstream the client's address"},
     {OPT_SOCKET, "socket", "PATH",
@@ -127,9 +131,10 @@ static int choice_option(const char *name, const char *text,
 static void option_take(struct relay_options *o, enum option_id id,
 			const char *text)
 {
-	/* In the order of enum hf_cookies and enum hf_overflow_opt. */
+	/* In the order of enum hf_cookies, hf_overflow_opt, hf_delivery_opt. */
 	static const char *const cookies[] = {"auto", "off", "always", NULL};
 	static const char *const overflow[] = {"hold", "rst", NULL};
+	static const char *const delivery[] = {"accept", "kernel", NULL};
 	static const char *const proxy[] = {"v2", NULL};
 
 	switch (id) {
@@ -150,6 +155,10 @@ static void option_take(struct relay_options *o, enum option_id id,
 		o->overflow =
 		    HF_OVERFLOW_OPT_HOLD +
 		    choice_option("overflow", text, overflow, "hold or rst");
+		break;
+	case OPT_DELIVERY:
+		o->delivery = choice_option(
+		    "delivery", text, delivery, "accept or kernel");
 		break;
 	case OPT_PROXY:
 		choice_option("proxy-protocol", text, proxy, "v2");

@@ -44,6 +44,7 @@ struct relay_options {
 	int backlog;
 	enum hf_cookies cookies;
 	enum hf_overflow_opt overflow;
+	enum hf_delivery_opt delivery;
 	bool proxy;         /* PROXY protocol v2 to the upstream */
 	const char *socket; /* NULL: libhandfast's default */
 	int workers;
