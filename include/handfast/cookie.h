@@ -127,28 +127,31 @@ hf_cookie_mss_index(__u16 mss, bool ipv6)
 	return index;
 }
 
-/* The words of a flow that are hashed: addresses and ports as on the wire. */
+/*
+ * A flow as a message of 14 bytes, or 38 for IPv6: addresses as on the wire,
+ * 6 bytes of ports and `extra`. Not padded to whole words: each word is two
+ * of the rounds, and of IPv4's there are only two.
+ */
 static inline __attribute__((always_inline)) __u64
 hf_flow_hash(const struct hf_tuple *t, bool ipv6, const __u64 key[2],
-	     __u32 extra)
+	     __u16 extra)
 {
+	__u64 tail = (__u64)t->rport << 32 | (__u32)t->lport << 16 | extra;
 	struct hf_siphash s;
 	__u32 r[4], l[4];
 
 	__builtin_memcpy(r, t->raddr.b, 16);
 	__builtin_memcpy(l, t->laddr.b, 16);
 	hf_siphash_init(&s, key);
-	if (ipv6) {
-		hf_siphash_word(&s, (__u64)r[0] << 32 | r[1]);
-		hf_siphash_word(&s, (__u64)r[2] << 32 | r[3]);
-		hf_siphash_word(&s, (__u64)l[0] << 32 | l[1]);
-		hf_siphash_word(&s, (__u64)l[2] << 32 | l[3]);
-	} else {
+	if (!ipv6) {
 		hf_siphash_word(&s, (__u64)r[3] << 32 | l[3]);
+		return hf_siphash_final(&s, tail, 14);
 	}
-	hf_siphash_word(
-	    &s, (__u64)t->rport << 48 | (__u64)t->lport << 32 | extra);
-	return hf_siphash_final(&s, ipv6 ? 5 : 2);
+	hf_siphash_word(&s, (__u64)r[0] << 32 | r[1]);
+	hf_siphash_word(&s, (__u64)r[2] << 32 | r[3]);
+	hf_siphash_word(&s, (__u64)l[0] << 32 | l[1]);
+	hf_siphash_word(&s, (__u64)l[2] << 32 | l[3]);
+	return hf_siphash_final(&s, tail, 38);
 }
 
 /* What a cookie says about the client. */
