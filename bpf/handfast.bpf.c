@@ -145,9 +145,6 @@ static __always_inline int syn_receive(struct hf_rx *rx)
 	return syn_new(rx, l, index);
 }
 
-/* Neither a request's nor a cookie's. */
-#define SEGMENT_ESTABLISHED -1
-
 /* Everything but a SYN, on a port where a request or a cookie is possible. */
 static __always_inline int segment_receive(struct hf_rx *rx, bool hit)
 {
@@ -163,9 +160,7 @@ static __always_inline int segment_receive(struct hf_rx *rx, bool hit)
 	    (pkt->flags & (TCP_FLAG_ACK | TCP_FLAG_RST | TCP_FLAG_SYN)) !=
 		TCP_FLAG_ACK)
 		return SEGMENT_ESTABLISHED;
-	if (!cookie_check(rx->ctx, pkt, rx->options))
-		return SEGMENT_ESTABLISHED;
-	return cookie_receive(rx);
+	return ack_unknown(rx);
 }
 
 SEC("xdp.frags")
