@@ -221,8 +221,8 @@ static __always_inline int request_receive(struct hf_rx *rx,
 
 /*
  * Is this ACK an answer to a cookie of ours? Fills the options, and for a
- * valid one the cookie and the flow's hash. Under an ACK flood nearly all
- * fail at the MAC.
+ * valid one scratch->cookie: in memory, or the verifier follows all that it
+ * may say. Under an ACK flood nearly all fail at the MAC.
  */
 static __always_inline bool cookie_valid(struct hf_rx *rx)
 {
@@ -241,10 +241,9 @@ static __always_inline bool cookie_valid(struct hf_rx *rx)
 			     bpf_ntohl(pkt->ack_seq) - 1, tstamp, o->tsecr,
 			     &s->cookie))
 		return false;
-	s->flow_hash = hf_flow_hash(&pkt->tuple, pkt->ipv6, k->flow, 0);
 	if (!tstamp)
 		return true;
-	now = flow_tsval(rx->now, (__u32)s->flow_hash);
+	now = flow_tsval(rx->now, (__u32)s->cookie.flow);
 	age = (__u32)hf_ns_to_ms(2 * c->key_epoch_ns);
 	return hf_cookie_is_fresh(o->tsecr, now, age);
 }
@@ -265,7 +264,7 @@ cookie_request(struct hf_rx *rx, const struct hf_listener *l, __u32 index)
 	o->wscale = s->cookie.wscale;
 	o->sack_perm = s->cookie.sack;
 	request_agree(req, rx->pkt, o, l, rx->l3_dev, rx->config);
-	request_flow(req, s->flow_hash, rx->pkt, rx->config);
+	request_flow(req, s->cookie.flow, rx->pkt, rx->config);
 	ack_fields_read(rx->pkt, req->snd_wscale, &f);
 	req->irs = f.seq - 1;
 	req->iss = f.ack - 1;
