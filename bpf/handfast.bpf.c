@@ -181,15 +181,19 @@ int handfast_xdp(struct xdp_md *ctx)
 		return XDP_PASS;
 	syn = (pkt.flags & (TCP_FLAG_SYN | TCP_FLAG_ACK | TCP_FLAG_RST |
 			    TCP_FLAG_FIN)) == TCP_FLAG_SYN;
-	if (!syn) {
+	if (!syn && !port->cookies) {
 		hit = filter_hit(&pkt.tuple);
-		if (!hit && !port->cookies)
+		if (!hit)
 			return established(ctx, &pkt);
 	}
 	if (!rx_init(&rx, ctx, &pkt, port))
 		return XDP_PASS;
 	if (syn)
 		return syn_receive(&rx);
+	/* Not before: next to the MAC of a cookie, which does not depend on
+	 * it, the processor does not wait for a cache miss. */
+	if (!hit)
+		hit = filter_hit(&pkt.tuple);
 	verdict = segment_receive(&rx, hit);
 	return verdict == SEGMENT_ESTABLISHED ? established(ctx, &pkt)
 					      : verdict;
