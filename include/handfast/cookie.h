@@ -40,9 +40,9 @@
  * The offset hides the host's uptime, as a hash of the flow alone does where a
  * SYN made a request; here the MAC is at hand, and another SipHash would be a
  * fifth of what a SYN under a flood costs. So the connections that a tuple
- * has one after the other differ in their offsets, as Linux's did in 4.10:
- * that is no harm to a server, as a SYN-ACK is not held against timestamps of
- * an earlier connection (RFC 7323, 5: PAWS is for synchronized states).
+ * has one after the other differ in their offsets. That is no harm: PAWS is
+ * for synchronized connections (RFC 7323, 5.3), so nobody holds a SYN-ACK
+ * against the timestamps of an earlier one.
  *
  * The TSval is rounded down to 1024 ms before the MAC bits are put in, and a
  * step is taken off if the result would lie in the future: the TSval of a
