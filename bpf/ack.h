@@ -273,74 +273,51 @@ static __always_inline int request_receive(struct hf_rx *rx,
 
 /*
  * Is this ACK an answer to a cookie of ours? Fills the options, and for a
- * valid one scratch->cookie and the flow's hash. Under an ACK flood nearly
- * all fail at the MAC, which is all that they cost.
+ * valid one scratch->cookie: in memory, or the verifier follows all that it
+ * may say. Under an ACK flood nearly all fail at the MAC.
  */
-__noinline int cookie_check(struct xdp_md *ctx, const struct hf_pkt *pkt,
-			    struct hf_options *o)
+static __always_inline bool cookie_valid(struct hf_rx *rx)
 {
-	struct hf_scratch *s = map_one(&scratch);
-	struct hf_recent *r = map_one(&recent);
-	struct hf_config *c = map_one(&config);
+	const struct hf_config *c = rx->config;
+	const struct hf_pkt *pkt = rx->pkt;
+	struct hf_scratch *s = rx->scratch;
+	struct hf_options *o = rx->options;
 	struct hf_keys *k = map_one(&keys);
 	__u32 now, age;
 	bool tstamp;
 
-	if (!pkt || !o || !s || !r || !c || !k || !pkt->header ||
-	    !options_read(ctx, pkt, o))
+	if (!k || !pkt->header || !options_read(rx->ctx, pkt, o))
 		return false;
 	tstamp = o->tstamp && c->timestamps;
 	if (!hf_cookie_check(&pkt->tuple, pkt->ipv6, k, bpf_ntohl(pkt->seq) - 1,
 			     bpf_ntohl(pkt->ack_seq) - 1, tstamp, o->tsecr,
 			     &s->cookie))
 		return false;
-	s->flow_hash = hf_flow_hash(&pkt->tuple, pkt->ipv6, k->flow, 0);
 	if (!tstamp)
 		return true;
-	now = flow_tsval(r->now, (__u32)s->flow_hash);
+	now = flow_tsval(rx->now, (__u32)s->cookie.flow);
 	age = (__u32)hf_ns_to_ms(2 * c->key_epoch_ns);
 	return hf_cookie_is_fresh(o->tsecr, now, age);
 }
 
-enum cookie_result {
-	COOKIE_TAKEN,
-	COOKIE_TAKEN_TIME_WAIT, /* and a socket in TIME_WAIT has its tuple */
-	COOKIE_CSUM_BAD,
-	COOKIE_KNOWN, /* the connection exists already */
-	COOKIE_ACCEPTQ_FULL,
-	COOKIE_TABLE_FULL,
-};
-
 /*
- * The request that a valid cookie stands for, complete from the start.
- * request_begin() began it, cookie_check() left what the cookie says: the
- * same agreement as for the SYN. Returns enum cookie_result.
+ * The request that a valid cookie stands for, complete from the start. What
+ * the cookie says takes the place of the SYN's options: the same agreement.
  */
-__noinline int cookie_take(struct xdp_md *ctx, const struct hf_pkt *pkt,
-			   struct hf_options *o, struct hf_listener *l,
-			   const struct hf_device *dev)
+static __always_inline struct hf_request *
+cookie_request(struct hf_rx *rx, const struct hf_listener *l, __u32 index)
 {
-	struct hf_scratch *s = map_one(&scratch);
-	struct hf_recent *r = map_one(&recent);
-	struct hf_config *c = map_one(&config);
-	enum ehash_result known;
-	struct hf_request *req;
+	struct hf_request *req = request_begin(rx, l, index);
+	struct hf_scratch *s = rx->scratch;
+	struct hf_options *o = rx->options;
 	struct ack_fields f;
 
-	if (!pkt || !o || !l || !dev || !s || !r || !c || !csum_ok(ctx, pkt))
-		return COOKIE_CSUM_BAD;
-	known = l->delivery == HF_DELIVERY_KERNEL
-		    ? ehash_find_fill(ctx, pkt, &l->acceptq_kernel)
-		    : ehash_lookup(ctx, pkt);
-	if (known == EHASH_KNOWN)
-		return COOKIE_KNOWN;
-	req = &s->req;
 	o->mss = s->cookie.mss;
 	o->wscale = s->cookie.wscale;
 	o->sack_perm = s->cookie.sack;
-	request_agree(req, pkt, o, l, dev, c);
-	request_flow(req, s->flow_hash, pkt, c);
-	ack_fields_read(pkt, req->snd_wscale, &f);
+	request_agree(req, rx->pkt, o, l, rx->l3_dev, rx->config);
+	request_flow(req, s->cookie.flow, rx->pkt, rx->config);
+	ack_fields_read(rx->pkt, req->snd_wscale, &f);
 	req->irs = f.seq - 1;
 	req->iss = f.ack - 1;
 	req->ack_seq = f.seq;
@@ -348,80 +325,84 @@ __noinline int cookie_take(struct xdp_md *ctx, const struct hf_pkt *pkt,
 	req->tsval_first = o->tsecr;
 	req->tsval_last = o->tsecr;
 	req->flags |= HF_REQUEST_COOKIE;
-	req->synack_ns = r->now;
-	req->timer_ns = r->now + SYNACK_TIMEOUT_NS;
-	req->expires_ns = r->now + REQUEST_LIFE_NS;
+	req->synack_ns = rx->now;
+	req->timer_ns = rx->now + SYNACK_TIMEOUT_NS;
+	req->expires_ns = rx->now + REQUEST_LIFE_NS;
 	req->word.state = HF_REQUEST_ACKED;
-	r->serial++;
-	req->word.generation = recent_unique(r, 5);
-	if (!acceptq_take(l))
-		return COOKIE_ACCEPTQ_FULL;
-	if (request_insert(&pkt->tuple, req, l)) {
-		acceptq_give(l);
-		return COOKIE_TABLE_FULL;
-	}
-	return known == EHASH_NONE ? COOKIE_TAKEN : COOKIE_TAKEN_TIME_WAIT;
+	rx->recent->serial++;
+	req->word.generation = recent_unique(rx->recent, 5);
+	return req;
 }
 
-static __always_inline int cookie_refused(struct hf_rx *rx,
+static __always_inline int
+cookie_overflow(struct hf_rx *rx, const struct hf_listener *l, __u32 index)
+{
+	LISTENER_COUNT(index, dropped);
+	if (l->overflow == HF_OVERFLOW_RST)
+		return rx_reset(rx, HF_R_rst_overflow);
+	return VERDICT(drop_ack_acceptq_full);
+}
+
+/* A valid cookie, and no connection of its flow, but perhaps one in
+ * TIME_WAIT. */
+static __always_inline int cookie_receive(struct hf_rx *rx,
 					  struct hf_listener *l, __u32 index,
-					  enum cookie_result why)
-{
-	switch (why) {
-	case COOKIE_CSUM_BAD:
-		return VERDICT(drop_ack_csum);
-	case COOKIE_KNOWN:
-		return XDP_PASS;
-	case COOKIE_ACCEPTQ_FULL:
-		LISTENER_COUNT(index, dropped);
-		if (l->overflow == HF_OVERFLOW_RST)
-			return rx_reset(rx, HF_R_rst_overflow);
-		return VERDICT(drop_ack_acceptq_full);
-	default:
-		LISTENER_COUNT(index, dropped);
-		return VERDICT(drop_ack_table_full);
-	}
-}
-
-/* scratch->req is the request as it was put into the table. */
-static __always_inline int cookie_deliver(struct hf_rx *rx,
-					  const struct hf_listener *l,
-					  enum cookie_result result)
-{
-	struct hf_request *req = &rx->scratch->req;
-	enum ehash_result known = EHASH_NONE;
-
-	if (l->delivery != HF_DELIVERY_KERNEL)
-		return rx_redirect(rx, HF_R_redirect_cookie);
-	/* The worker reads BLOCKED in the table. */
-	if (result == COOKIE_TAKEN_TIME_WAIT) {
-		known = EHASH_TIME_WAIT;
-		req = bpf_map_lookup_elem(&syn_table, &rx->pkt->tuple);
-		if (!req)
-			return VERDICT(drop_race);
-	}
-	return rx_deliver(rx, req, 0, l, known, HF_R_redirect_cookie);
-}
-
-/* A segment without a request, with a valid cookie. */
-static __always_inline int cookie_receive(struct hf_rx *rx)
+					  enum ehash_result known)
 {
 	__u64 lifetime = 2 * rx->config->key_epoch_ns;
-	enum cookie_result result;
-	struct hf_listener *l;
-	__u32 index = 0;
+	struct hf_request *req;
 
-	l = listener_find(rx->recent, rx->port, rx->pkt, &index);
 	if (!l || l->state != HF_LISTENER_LISTENING ||
 	    !listener_takes_cookies(l, rx->now, lifetime))
 		return VERDICT(pass_cookie_bad);
-	request_begin(rx, l, index);
-	result = cookie_take(rx->ctx, rx->pkt, rx->options, l, rx->l3_dev);
-	if (result != COOKIE_TAKEN && result != COOKIE_TAKEN_TIME_WAIT)
-		return cookie_refused(rx, l, index, result);
+	if (!csum_ok(rx->ctx, rx->pkt))
+		return VERDICT(drop_ack_csum);
+	req = cookie_request(rx, l, index);
+	if (l->delivery == HF_DELIVERY_KERNEL) {
+		ehash_find_fill(rx->ctx, rx->pkt, &l->acceptq_kernel);
+		if (known != EHASH_NONE)
+			req->flags |= HF_REQUEST_BLOCKED;
+	}
+	if (!acceptq_take(l))
+		return cookie_overflow(rx, l, index);
+	if (request_insert(&rx->pkt->tuple, req, l)) {
+		acceptq_give(l);
+		LISTENER_COUNT(index, dropped);
+		return VERDICT(drop_ack_table_full);
+	}
 	LISTENER_COUNT(index, acked);
 	LISTENER_COUNT(index, acked_cookie);
-	return cookie_deliver(rx, l, result);
+	return rx_deliver(rx, req, 0, l, known, HF_R_redirect_cookie);
+}
+
+/* It goes the way of an established connection's segments. */
+#define SEGMENT_ESTABLISHED -1
+
+/*
+ * An ACK of a flow without a request, on a port where a cookie is possible.
+ * The MAC is quicker than ehash, so it decides whether that is asked; while
+ * the guard is on, both are. All in the caller, as the one call that it takes
+ * to be verified apart is a tenth of what a bad ACK costs.
+ */
+static __always_inline int ack_unknown(struct hf_rx *rx)
+{
+	struct hf_guard *g = map_one(&guard);
+	bool valid = cookie_valid(rx);
+	enum ehash_result known;
+	struct hf_listener *l;
+	__u32 index = 0;
+
+	if (!g || (!valid && !guard_is_on(g, rx->config, rx->now, rx->pkt)))
+		return SEGMENT_ESTABLISHED;
+	known = ehash_lookup(rx->ctx, rx->pkt);
+	if (!valid)
+		guard_count_look(g);
+	if (known == EHASH_KNOWN || (known != EHASH_NONE && !valid))
+		return XDP_PASS;
+	l = listener_find(rx->recent, rx->port, rx->pkt, &index);
+	if (valid)
+		return cookie_receive(rx, l, index, known);
+	return l ? guard_drop(g, rx->config, rx->now) : XDP_PASS;
 }
 
 #endif

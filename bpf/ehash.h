@@ -107,6 +107,30 @@ static __always_inline void guard_unknown(struct hf_guard *g, __u64 now,
 		g->until_ns = now + GUARD_HOLD_NS;
 }
 
+/* Is every segment looked up at present? Tagged ones: see established(). */
+static __always_inline bool guard_is_on(const struct hf_guard *g,
+					const struct hf_config *c, __u64 now,
+					const struct hf_pkt *pkt)
+{
+	return g->until_ns && now <= g->until_ns && c->guard_rate &&
+	       !pkt->vlan_count;
+}
+
+static __always_inline void guard_count_look(struct hf_guard *g)
+{
+	g->seen++;
+	count(HF_R_guard_lookups);
+}
+
+/* A segment for a listener of ours that nobody knows, while it is on. */
+static __always_inline int guard_drop(struct hf_guard *g,
+				      const struct hf_config *c, __u64 now)
+{
+	count(HF_R_guard_unknown);
+	guard_unknown(g, now, c->guard_rate, 1);
+	return VERDICT(drop_ack_unknown);
+}
+
 /*
  * Is the segment for a listener of this host? The guard must not count, let
  * alone drop, what this host forwards, or what is for another MAC: that has

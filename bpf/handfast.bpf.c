@@ -154,9 +154,6 @@ static __always_inline int syn_receive(struct hf_rx *rx)
 	return syn_new(rx, l, index);
 }
 
-/* Neither a request's nor a cookie's. */
-#define SEGMENT_ESTABLISHED -1
-
 /* Everything but a SYN, on a port where a request or a cookie is possible. */
 static __always_inline int segment_receive(struct hf_rx *rx, bool hit)
 {
@@ -172,9 +169,7 @@ static __always_inline int segment_receive(struct hf_rx *rx, bool hit)
 	    (pkt->flags & (TCP_FLAG_ACK | TCP_FLAG_RST | TCP_FLAG_SYN)) !=
 		TCP_FLAG_ACK)
 		return SEGMENT_ESTABLISHED;
-	if (!cookie_check(rx->ctx, pkt, rx->options))
-		return SEGMENT_ESTABLISHED;
-	return cookie_receive(rx);
+	return ack_unknown(rx);
 }
 
 SEC("xdp.frags")
@@ -195,15 +190,19 @@ int handfast_xdp(struct xdp_md *ctx)
 		return XDP_PASS;
 	syn = (pkt.flags & (TCP_FLAG_SYN | TCP_FLAG_ACK | TCP_FLAG_RST |
 			    TCP_FLAG_FIN)) == TCP_FLAG_SYN;
-	if (!syn) {
+	if (!syn && !port->cookies) {
 		hit = filter_hit(&pkt.tuple);
-		if (!hit && !port->cookies)
+		if (!hit)
 			return established(ctx, &pkt);
 	}
 	if (!rx_init(&rx, ctx, &pkt, port))
 		return XDP_PASS;
 	if (syn)
 		return syn_receive(&rx);
+	/* Not before: next to the MAC of a cookie, which does not depend on
+	 * it, the processor does not wait for a cache miss. */
+	if (!hit)
+		hit = filter_hit(&pkt.tuple);
 	verdict = segment_receive(&rx, hit);
 	return verdict == SEGMENT_ESTABLISHED ? established(ctx, &pkt)
 					      : verdict;

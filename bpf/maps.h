@@ -59,7 +59,6 @@ ARRAY_MAP(daemon_stats, struct hf_daemon_stats, 1, BPF_MAP_TYPE_ARRAY, MMAP);
 struct hf_scratch {
 	struct hf_options options; /* of the segment */
 	struct hf_cookie cookie;   /* that it answers */
-	__u64 flow_hash;
 	struct hf_request req;
 	struct hf_segment seg;
 	__u32 at;

@@ -17,7 +17,7 @@ struct hf_rx {
 	__u64 now;                  /* recent_now() */
 };
 
-/* tcp_clock_ms() with the flow's own offset (secure_tcp_ts_off()). */
+/* tcp_clock_ms() with an offset (secure_tcp_ts_off()). */
 static __always_inline __u32 flow_tsval(__u64 now, __u32 ts_off)
 {
 	return (__u32)hf_ns_to_ms(now) + ts_off;
@@ -68,7 +68,7 @@ request_agree(struct hf_request *req, const struct hf_pkt *pkt,
 	req->tos = l->tos;
 }
 
-/* The parts that the flow's hash decides. */
+/* The parts that the flow's hash, or the cookie's, decides. */
 static __always_inline void request_flow(struct hf_request *req, __u64 hash,
 					 const struct hf_pkt *pkt,
 					 const struct hf_config *c)
@@ -153,7 +153,6 @@ __noinline int cookie_make(struct xdp_md *ctx, const struct hf_pkt *pkt,
 	struct hf_keys *k = map_one(&keys);
 	struct hf_cookie cookie = {};
 	struct hf_request *req;
-	__u64 hash = 0;
 
 	if (!pkt || !o || !l || !dev || !s || !r || !c || !k)
 		return -1;
@@ -163,13 +162,11 @@ __noinline int cookie_make(struct xdp_md *ctx, const struct hf_pkt *pkt,
 	cookie.wscale = req->snd_wscale;
 	cookie.sack = req->flags & HF_REQUEST_SACK;
 	cookie.tstamp = req->flags & HF_REQUEST_TSTAMP;
-	if (cookie.tstamp || pkt->ipv6)
-		hash = hf_flow_hash(&pkt->tuple, pkt->ipv6, k->flow, 0);
-	request_flow(req, hash, pkt, c);
 	req->irs = bpf_ntohl(pkt->seq);
-	req->tsval_last = flow_tsval(r->now, req->ts_off);
+	req->tsval_last = flow_tsval(r->now, 0);
 	req->iss = hf_cookie_make(
 	    &pkt->tuple, pkt->ipv6, k, req->irs, &cookie, &req->tsval_last);
+	request_flow(req, cookie.flow, pkt, c);
 	synack_segment(req, &s->seg);
 	return reply_write(ctx, pkt, &s->seg);
 }

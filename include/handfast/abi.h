@@ -374,7 +374,9 @@ struct hf_fills {
  * cookie[e & 1]; the other one is the epoch before.
  */
 struct hf_keys {
-	__u64 flow[2]; /* ISN and timestamp offset, for the life of the pins */
+	/* ISN and timestamp offset of requests made by a SYN; members of
+	 * SO_REUSEPORT groups. For the life of the pins. */
+	__u64 flow[2];
 	__u64 cookie[2][2];
 	__u64 filter; /* seed of the filter before syn_table */
 	__u32 epoch;

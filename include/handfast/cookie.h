@@ -24,8 +24,10 @@
  *
  *    31                                       10   9            0
  *   +-------------------------------------------+----------------+
- *   |   milliseconds + offset of the flow       | MAC, 23 to 32  |
+ *   |          milliseconds + offset            | MAC, 32 to 41  |
  *   +-------------------------------------------+----------------+
+ *
+ *   offset  MAC, 32 to 63; the connection's, for its whole life
  *
  *   MAC = SipHash-2-4(key of the epoch, addresses, ports,
  *                     low 9 bits of the cookie, timestamps or not)
@@ -34,6 +36,13 @@
  * a larger ISN, and so has ours, as RFC 9293 wants it. E saves the second
  * SipHash and costs nothing: 23 bits under one key are as hard to guess as 24
  * bits that either of two keys may match.
+ *
+ * The offset hides the host's uptime, as a hash of the flow alone does where a
+ * SYN made a request; here the MAC is at hand, and another SipHash would be a
+ * fifth of what a SYN under a flood costs. So the connections that a tuple
+ * has one after the other differ in their offsets. That is no harm: PAWS is
+ * for synchronized connections (RFC 7323, 5.3), so nobody holds a SYN-ACK
+ * against the timestamps of an earlier one.
  *
  * The TSval is rounded down to 1024 ms before the MAC bits are put in, and a
  * step is taken off if the result would lie in the future: the TSval of a
@@ -46,8 +55,8 @@
  *   random ACK matches with odds of 1 in 2^23 (8.4 million; both epochs are
  *   accepted, but E tells which, so two keys do not double it). With the
  *   timestamp option in it 1 in 2^33 by the MAC alone; the echoed time must
- *   also lie within the cookie's life, under a per-flow offset that he does
- *   not know: another factor of 2^32 / 121,000 ms = 35,000. But he may leave
+ *   also lie within the cookie's life, under an offset of whose upper 22 bits
+ *   he knows nothing: another factor of 2^22 / 121 = 35,000. But he may leave
  *   the option out, so 2^23 is the figure that counts: at 1 M ACK/s, one
  *   accepted every 8.4 s, which gives a connection that only he can talk on,
  *   blindly. Linux has 1 in 5.4e8, FreeBSD 1 in 1.7e7, with fewer options
@@ -127,28 +136,31 @@ hf_cookie_mss_index(__u16 mss, bool ipv6)
 	return index;
 }
 
-/* The words of a flow that are hashed: addresses and ports as on the wire. */
+/*
+ * A flow as a message of 14 bytes, or 38 for IPv6: addresses as on the wire,
+ * 6 bytes of ports and `extra`. Not padded to whole words: each word is two
+ * of the rounds, and of IPv4's there are only two.
+ */
 static inline __attribute__((always_inline)) __u64
 hf_flow_hash(const struct hf_tuple *t, bool ipv6, const __u64 key[2],
-	     __u32 extra)
+	     __u16 extra)
 {
+	__u64 tail = (__u64)t->rport << 32 | (__u32)t->lport << 16 | extra;
 	struct hf_siphash s;
 	__u32 r[4], l[4];
 
 	__builtin_memcpy(r, t->raddr.b, 16);
 	__builtin_memcpy(l, t->laddr.b, 16);
 	hf_siphash_init(&s, key);
-	if (ipv6) {
-		hf_siphash_word(&s, (__u64)r[0] << 32 | r[1]);
-		hf_siphash_word(&s, (__u64)r[2] << 32 | r[3]);
-		hf_siphash_word(&s, (__u64)l[0] << 32 | l[1]);
-		hf_siphash_word(&s, (__u64)l[2] << 32 | l[3]);
-	} else {
+	if (!ipv6) {
 		hf_siphash_word(&s, (__u64)r[3] << 32 | l[3]);
+		return hf_siphash_final(&s, tail, 14);
 	}
-	hf_siphash_word(
-	    &s, (__u64)t->rport << 48 | (__u64)t->lport << 32 | extra);
-	return hf_siphash_final(&s, ipv6 ? 5 : 2);
+	hf_siphash_word(&s, (__u64)r[0] << 32 | r[1]);
+	hf_siphash_word(&s, (__u64)r[2] << 32 | r[3]);
+	hf_siphash_word(&s, (__u64)l[0] << 32 | l[1]);
+	hf_siphash_word(&s, (__u64)l[2] << 32 | l[3]);
+	return hf_siphash_final(&s, tail, 38);
 }
 
 /* What a cookie says about the client. */
@@ -157,6 +169,9 @@ struct hf_cookie {
 	__u8 wscale;
 	bool sack;
 	bool tstamp;
+	/* Both fill it: what else the MAC decides, to be used like
+	 * hf_flow_hash(). The lower half is the offset of TSval. */
+	__u64 flow;
 };
 
 static inline __attribute__((always_inline)) __u64
@@ -169,16 +184,22 @@ hf_cookie_mac(const struct hf_tuple *t, bool ipv6, const struct hf_keys *keys,
 	    t, ipv6, key, data | (tstamp ? HF_COOKIE_TSTAMP : 0));
 }
 
+/* Begins with the bits that the ISN does not have. */
+static inline __attribute__((always_inline)) __u64 hf_cookie_flow(__u64 mac)
+{
+	return mac >> 32 | mac << 32;
+}
+
 /*
- * hf_cookie_make - our ISN, and the low bits of TSval, for a SYN.
+ * hf_cookie_make - our ISN and TSval for a SYN.
  *
- * irs: the client's ISN, host order. Returns the ISN; *tsval is our clock
- * for the flow (milliseconds plus offset) and comes back with the MAC bits
- * in it, not above what it was; it counts only if c->tstamp.
+ * irs: the client's ISN, host order. Returns the ISN; *tsval is our clock in
+ * milliseconds and comes back with the offset added and the MAC bits in it,
+ * not above their sum; it counts only if c->tstamp.
  */
 static inline __attribute__((always_inline)) __u32
 hf_cookie_make(const struct hf_tuple *t, bool ipv6, const struct hf_keys *keys,
-	       __u32 irs, const struct hf_cookie *c, __u32 *tsval)
+	       __u32 irs, struct hf_cookie *c, __u32 *tsval)
 {
 	__u32 wscale =
 	    c->wscale == HF_WSCALE_NONE ? HF_COOKIE_WSCALE_NONE : c->wscale;
@@ -187,8 +208,9 @@ hf_cookie_make(const struct hf_tuple *t, bool ipv6, const struct hf_keys *keys,
 		     (c->sack ? HF_COOKIE_SACK : 0) |
 		     ((keys->epoch & 1) ? HF_COOKIE_EPOCH : 0);
 	__u64 mac = hf_cookie_mac(t, ipv6, keys, data, c->tstamp);
-	__u32 now = *tsval;
+	__u32 now = *tsval + (__u32)hf_cookie_flow(mac);
 
+	c->flow = hf_cookie_flow(mac);
 	*tsval = (now & ~HF_COOKIE_TS_MASK) |
 		 ((__u32)(mac >> 32) & HF_COOKIE_TS_MASK);
 	if ((__s32)(*tsval - now) > 0)
@@ -201,7 +223,7 @@ hf_cookie_make(const struct hf_tuple *t, bool ipv6, const struct hf_keys *keys,
  *
  * irs, iss: seq - 1 and ack - 1 of the segment. tstamp: it carries the
  * option, and tsecr echoes our TSval; hf_cookie_is_fresh() has to hold for
- * it too, which takes another hash. Fills *c and returns true if it is.
+ * it too. Fills *c and returns true if it is.
  */
 static inline __attribute__((always_inline)) bool
 hf_cookie_check(const struct hf_tuple *t, bool ipv6, const struct hf_keys *keys,
@@ -222,13 +244,15 @@ hf_cookie_check(const struct hf_tuple *t, bool ipv6, const struct hf_keys *keys,
 	    wscale == HF_COOKIE_WSCALE_NONE ? HF_WSCALE_NONE : (__u8)wscale;
 	c->sack = cookie & HF_COOKIE_SACK;
 	c->tstamp = tstamp;
+	c->flow = hf_cookie_flow(mac);
 	return true;
 }
 
 /*
- * Does tsecr echo a TSval of the cookie's life? now: our clock for the flow;
- * max_age: two key epochs; all in milliseconds. A TSval is at most one step
- * and a bit behind the clock; `now` may be behind the clock that made it.
+ * Does tsecr echo a TSval of the cookie's life? now: our clock plus the
+ * cookie's offset; max_age: two key epochs; all in milliseconds. A TSval is at
+ * most one step and a bit behind the clock; `now` may be behind the clock that
+ * made it.
  */
 static inline __attribute__((always_inline)) bool
 hf_cookie_is_fresh(__u32 tsecr, __u32 now, __u32 max_age)

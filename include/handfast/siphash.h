@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
  * SipHash-2-4 (Aumasson, Bernstein: "SipHash: a fast short-input PRF", 2012)
- * of messages that are whole 64-bit words. Compiles for BPF and for the
- * host, where it is held against the reference vectors.
+ * of messages given as 64-bit words. Compiles for BPF and for the host, where
+ * it is held against the reference vectors.
  */
 #ifndef HANDFAST_SIPHASH_H
 #define HANDFAST_SIPHASH_H
@@ -53,11 +53,15 @@ hf_siphash_init(struct hf_siphash *s, const __u64 key[2])
 	s->v3 = key[1] ^ 0x7465646279746573ULL;
 }
 
-/* `words`: how many hf_siphash_word() got; they are read as little endian. */
+/*
+ * bytes: of the whole message. tail: the bytes after the last whole word, up
+ * to 7, read as little endian like the words. They share a word with the
+ * length, so they cost nothing.
+ */
 static inline __attribute__((always_inline)) __u64
-hf_siphash_final(struct hf_siphash *s, unsigned int words)
+hf_siphash_final(struct hf_siphash *s, __u64 tail, unsigned int bytes)
 {
-	hf_siphash_word(s, (__u64)(words * 8) << 56);
+	hf_siphash_word(s, (__u64)bytes << 56 | tail);
 	s->v2 ^= 0xff;
 	hf_siphash_round(s);
 	hf_siphash_round(s);

@@ -148,9 +148,47 @@ static uint64_t flow_hash(const struct scene *s)
 	return hf_flow_hash(&key, s->frame.family == AF_INET6, keys.flow, 0);
 }
 
+/* What the cookie for the SYN says. */
+static void syn_cookie(const struct scene *s, struct hf_cookie *cookie)
+{
+	struct hf_config config;
+	struct tcp_options opt;
+
+	config_get(&config);
+	frame_read_options(&s->frame, &opt);
+	*cookie = (struct hf_cookie){
+	    .mss = s->frame.family == AF_INET6 ? 1220 : 536,
+	    .wscale = HF_WSCALE_NONE,
+	    .sack = opt.sack_ok && config.sack,
+	    .tstamp = opt.timestamps && config.timestamps,
+	};
+	if (opt.mss > 0)
+		cookie->mss = (uint16_t)opt.mss;
+	if (opt.wscale >= 0 && config.window_scaling)
+		cookie->wscale = opt.wscale > 14 ? 14 : (uint8_t)opt.wscale;
+}
+
+/* What the answer says of the flow: the cookie's part, or the flow's own. */
+static uint64_t synack_hash(const struct scene *s)
+{
+	struct hf_cookie cookie;
+	struct hf_tuple key;
+	struct hf_keys keys;
+	uint32_t tsval = 0;
+
+	if (s->reason != HF_R_synack_cookie)
+		return flow_hash(s);
+	scene_tuple(s, &key);
+	keys_get(&keys);
+	syn_cookie(s, &cookie);
+	hf_cookie_make(&key, s->frame.family == AF_INET6, &keys, s->frame.seq,
+		       &cookie, &tsval);
+	return cookie.flow;
+}
+
 /* What does not depend on clocks and keys. */
 static void synack_fields(const struct scene *s, const struct hf_device *dev,
-			  struct answer_fields *a)
+			  uint64_t hash, struct answer_fields *a)
 {
 	bool ipv6 = s->frame.family == AF_INET6;
 	const struct hf_listener *l = &env.listener[s->listener];
@@ -162,7 +200,7 @@ static void synack_fields(const struct scene *s, const struct hf_device *dev,
 	a->ttl = l->ttl ? l->ttl : ipv6 ? dev->hop_limit : dev->ttl;
 	a->tos = l->tos;
 	if (ipv6 && config.auto_flowlabels)
-		a->flowlabel = flow_hash(s) >> 20 & 0xfffff;
+		a->flowlabel = hash >> 20 & 0xfffff;
 }
 
 static void synack_options(const struct scene *s, const struct hf_device *dev,
@@ -213,33 +251,25 @@ static void check_clock(const struct scene *s, uint32_t tsval)
 			     off + (uint32_t)(s->end_ns / MSEC)));
 }
 
-static void check_isn_cookie(const struct scene *s, uint32_t seq, bool tstamp,
+static void check_isn_cookie(const struct scene *s, uint32_t seq,
 			     uint32_t tsval)
 {
-	uint32_t off = (uint32_t)flow_hash(s), clock;
 	bool ipv6 = s->frame.family == AF_INET6;
-	struct hf_cookie cookie = {.tstamp = tstamp};
-	struct hf_config config;
-	struct tcp_options opt;
+	struct hf_cookie cookie;
 	struct hf_tuple key;
 	struct hf_keys keys;
 
 	scene_tuple(s, &key);
 	keys_get(&keys);
-	config_get(&config);
-	frame_read_options(&s->frame, &opt);
-	cookie.mss = opt.mss > 0 ? opt.mss : ipv6 ? 1220 : 536;
-	cookie.wscale = HF_WSCALE_NONE;
-	if (opt.wscale >= 0 && config.window_scaling)
-		cookie.wscale = opt.wscale > 14 ? 14 : (uint8_t)opt.wscale;
-	cookie.sack = opt.sack_ok && config.sack;
+	syn_cookie(s, &cookie);
 	for (uint64_t ms = s->start_ns / MSEC; ms <= s->end_ns / MSEC; ms++) {
-		uint32_t value = clock = (uint32_t)ms + off;
+		uint32_t value = (uint32_t)ms, clock;
 
 		if (hf_cookie_make(&key, ipv6, &keys, s->frame.seq, &cookie,
 				   &value) == seq &&
-		    (!tstamp || value == tsval))
+		    (!cookie.tstamp || value == tsval))
 			return;
+		clock = (uint32_t)ms + (uint32_t)cookie.flow;
 		assert_true((int32_t)(value - clock) <= 0);
 	}
 	fail_msg("cookie %#x, timestamp %u: not of this SYN", seq, tsval);
@@ -257,12 +287,12 @@ void check_synack(struct scene *s)
 		fail_msg("the answer is no TCP segment");
 	frame_read_options(&got, &opt);
 	device_get(s->l3_ifindex, &dev);
-	synack_fields(s, &dev, &want);
+	synack_fields(s, &dev, synack_hash(s), &want);
 	synack_options(s, &dev, opt.tsval, &want);
 	want.seq = got.seq;
 	assert_frame(s, buf, reference_build(&s->frame, &want, buf));
 	if (s->reason == HF_R_synack_cookie) {
-		check_isn_cookie(s, got.seq, opt.timestamps, opt.tsval);
+		check_isn_cookie(s, got.seq, opt.tsval);
 		return;
 	}
 	check_isn_state(s, got.seq);

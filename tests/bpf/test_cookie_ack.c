@@ -133,6 +133,10 @@ static void rebuilt(struct scene *s, uint16_t mss, uint8_t wscale, bool sack,
 		assert_int_equal(r->ts_recent, 5001);
 		assert_int_equal(r->tsval_first, s->tsval);
 		assert_int_equal(r->tsval_last, s->tsval);
+		/* The child goes on where the SYN-ACK was. */
+		assert_in_range(
+		    (uint32_t)(s->start_ns / MSEC) + r->ts_off - s->tsval, 0,
+		    LIFETIME / MSEC + 2048);
 	}
 	assert_int_equal(r->listener, s->listener);
 	assert_int_equal(r->listener_generation, listener(s)->generation);
@@ -322,8 +326,7 @@ static void cookie_of_age(struct scene *s, uint32_t age)
 	env.port[T_PORT].cookies = 1;
 	keys_get(&keys);
 	scene_tuple(s, &key);
-	tsval = (uint32_t)hf_flow_hash(&key, ipv6, keys.flow, 0) +
-		(uint32_t)(now_ns() / MSEC) - age;
+	tsval = (uint32_t)(now_ns() / MSEC) - age;
 	s->frame.ack =
 	    hf_cookie_make(&key, ipv6, &keys, s->frame.seq, &c, &tsval) + 1;
 	s->iss = s->frame.ack - 1;

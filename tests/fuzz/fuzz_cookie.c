@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct hf_cookie c, got;
 	struct input in;
-	__u32 iss, tsval;
+	__u32 iss, tsval, clock;
 	bool ipv6;
 
 	fuzz_take(&data, &size, &in, sizeof(in));
@@ -39,14 +39,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	any_ack(&in, ipv6, c.tstamp);
 	tsval = in.clock;
 	iss = hf_cookie_make(&in.tuple, ipv6, &in.keys, in.irs, &c, &tsval);
-	HOLDS((__s32)(tsval - in.clock) <= 0 && in.clock - tsval < 2048);
+	clock = in.clock + (__u32)c.flow;
+	HOLDS((__s32)(tsval - clock) <= 0 && clock - tsval < 2048);
 	in.later %= 120000;
 	in.keys.epoch++;
 	HOLDS(hf_cookie_check(
 	    &in.tuple, ipv6, &in.keys, in.irs, iss, c.tstamp, tsval, &got));
-	HOLDS(hf_cookie_is_fresh(tsval, in.clock + in.later, 120000));
+	HOLDS(hf_cookie_is_fresh(tsval, clock + in.later, 120000));
 	HOLDS(got.wscale == c.wscale && got.sack == c.sack);
-	HOLDS(got.tstamp == c.tstamp);
+	HOLDS(got.tstamp == c.tstamp && got.flow == c.flow);
 	HOLDS(got.mss <= c.mss || got.mss == (ipv6 ? 1220 : 536));
 	return 0;
 }

@@ -44,7 +44,8 @@ struct made {
 	struct hf_cookie c;
 	bool ipv6;
 	uint32_t irs, iss;
-	uint32_t clock, tsval; /* of the SYN-ACK */
+	uint32_t clock; /* when the SYN-ACK was made */
+	uint32_t tsval; /* of the SYN-ACK */
 };
 
 static struct made make_from(struct hf_cookie c, bool ipv6, uint32_t clock)
@@ -59,7 +60,7 @@ static struct made make_from(struct hf_cookie c, bool ipv6, uint32_t clock)
 	    .tsval = clock,
 	};
 
-	m.iss = hf_cookie_make(&m.t, ipv6, &m.k, m.irs, &c, &m.tsval);
+	m.iss = hf_cookie_make(&m.t, ipv6, &m.k, m.irs, &m.c, &m.tsval);
 	return m;
 }
 
@@ -82,7 +83,8 @@ static bool check(const struct made *m, uint32_t later, struct hf_cookie *c)
 	return hf_cookie_check(&m->t, m->ipv6, &m->k, m->irs, m->iss,
 			       m->c.tstamp, m->tsval, c) &&
 	       (!m->c.tstamp ||
-		hf_cookie_is_fresh(m->tsval, m->clock + later, MAX_AGE));
+		hf_cookie_is_fresh(
+		    m->tsval, m->clock + (uint32_t)c->flow + later, MAX_AGE));
 }
 
 static bool accepted(const struct made *m)
@@ -107,6 +109,7 @@ static void round_trip(struct hf_cookie in, bool ipv6, uint32_t epoch)
 	assert_int_equal(out.wscale, in.wscale);
 	assert_int_equal(out.sack, in.sack);
 	assert_int_equal(out.tstamp, in.tstamp);
+	assert_true(out.flow == in.flow);
 }
 
 static void test_round_trip(void **state)
@@ -277,7 +280,7 @@ static void test_tsval_not_ahead(void **state)
 			struct hf_cookie c = {.mss = 1460, .tstamp = true};
 			struct made m = make_from(c, false, starts[i] + ms);
 
-			behind = m.clock - m.tsval;
+			behind = m.clock + (uint32_t)m.c.flow - m.tsval;
 			assert_true(behind < 2 * 1024);
 			assert_true(accepted(&m));
 		}
@@ -315,11 +318,11 @@ static void test_odds(void **state)
 	assert_true(hits <= 4);
 }
 
-/* Each MAC bit is a coin: over many flows half of them are set. */
+/* Each bit of MAC and offset is a coin: of many flows half have it set. */
 static void test_mac_bits_even(void **state)
 {
 	struct made m = make(false, true);
-	int set[32] = {0}, ts_set[HF_COOKIE_TS_BITS] = {0};
+	int set[32] = {0}, ts_set[32] = {0};
 
 	(void)state;
 	for (int i = 0; i < 4096; i++) {
@@ -330,13 +333,13 @@ static void test_mac_bits_even(void **state)
 		cookie = hf_cookie_make(&m.t, false, &m.k, 0, &m.c, &m.tsval);
 		for (int bit = HF_COOKIE_MAC_SHIFT; bit < 32; bit++)
 			set[bit] += cookie >> bit & 1;
-		for (int bit = 0; bit < HF_COOKIE_TS_BITS; bit++)
+		for (int bit = 0; bit < 32; bit++)
 			ts_set[bit] += m.tsval >> bit & 1;
 	}
 	/* 2048, and six times the standard deviation of 32. */
 	for (int bit = HF_COOKIE_MAC_SHIFT; bit < 32; bit++)
 		assert_in_range(set[bit], 2048 - 192, 2048 + 192);
-	for (int bit = 0; bit < HF_COOKIE_TS_BITS; bit++)
+	for (int bit = 0; bit < 32; bit++)
 		assert_in_range(ts_set[bit], 2048 - 192, 2048 + 192);
 }
 

@@ -10,21 +10,28 @@
 
 #include "handfast/cookie.h"
 
-#define WORDS_MAX 7
+#define BYTES_MAX 56
 
 /*
  * From vectors.h of the reference implementation (github.com/veorq/SipHash):
- * key 00 01 .. 0f, message 00 01 .. of 0, 8, 16 .. bytes.
+ * key 00 01 .. 0f, message 00 01 .. of so many bytes. 14 and 38 are what the
+ * flow hash has.
  */
-static const uint8_t vectors[WORDS_MAX + 1][8] = {
-    {0x31, 0x0e, 0x0e, 0xdd, 0x47, 0xdb, 0x6f, 0x72},
-    {0x62, 0x24, 0x93, 0x9a, 0x79, 0xf5, 0xf5, 0x93},
-    {0xdb, 0x9b, 0xc2, 0x57, 0x7f, 0xcc, 0x2a, 0x3f},
-    {0x94, 0xaf, 0x49, 0xf6, 0xc6, 0x50, 0xad, 0xb8},
-    {0xce, 0x7c, 0xf2, 0x72, 0x2f, 0x51, 0x27, 0x71},
-    {0xd0, 0xa7, 0x04, 0x53, 0x6b, 0xa9, 0x3e, 0x0e},
-    {0x51, 0xa9, 0xcb, 0x9e, 0xcb, 0xa3, 0x12, 0xe6},
-    {0xbd, 0x83, 0x8d, 0x3a, 0xaf, 0xbf, 0x8d, 0xb7},
+static const struct {
+	unsigned int bytes;
+	uint8_t hash[8];
+} vectors[] = {
+    {0, {0x31, 0x0e, 0x0e, 0xdd, 0x47, 0xdb, 0x6f, 0x72}},
+    {7, {0x37, 0xd1, 0x01, 0x8b, 0xf5, 0x00, 0x02, 0xab}},
+    {8, {0x62, 0x24, 0x93, 0x9a, 0x79, 0xf5, 0xf5, 0x93}},
+    {14, {0xee, 0xf2, 0x7a, 0x8e, 0x90, 0xca, 0x23, 0xf7}},
+    {16, {0xdb, 0x9b, 0xc2, 0x57, 0x7f, 0xcc, 0x2a, 0x3f}},
+    {24, {0x94, 0xaf, 0x49, 0xf6, 0xc6, 0x50, 0xad, 0xb8}},
+    {32, {0xce, 0x7c, 0xf2, 0x72, 0x2f, 0x51, 0x27, 0x71}},
+    {38, {0x4d, 0x0c, 0xf4, 0x9e, 0xe5, 0xd4, 0xdc, 0xca}},
+    {40, {0xd0, 0xa7, 0x04, 0x53, 0x6b, 0xa9, 0x3e, 0x0e}},
+    {48, {0x51, 0xa9, 0xcb, 0x9e, 0xcb, 0xa3, 0x12, 0xe6}},
+    {56, {0xbd, 0x83, 0x8d, 0x3a, 0xaf, 0xbf, 0x8d, 0xb7}},
 };
 
 static uint64_t little_endian(const uint8_t *p)
@@ -36,28 +43,31 @@ static uint64_t little_endian(const uint8_t *p)
 	return x;
 }
 
-static uint64_t siphash_counting(unsigned int words)
+static uint64_t siphash_counting(unsigned int bytes)
 {
-	uint8_t bytes[16 + WORDS_MAX * 8];
+	uint8_t key[16], message[BYTES_MAX + 8] = {};
 	struct hf_siphash s;
-	__u64 key[2];
+	__u64 words[2];
 
-	for (size_t i = 0; i < sizeof(bytes); i++)
-		bytes[i] = (uint8_t)i;
-	key[0] = little_endian(bytes);
-	key[1] = little_endian(bytes + 8);
-	hf_siphash_init(&s, key);
-	for (unsigned int i = 0; i < words; i++)
-		hf_siphash_word(&s, little_endian(bytes + i * 8));
-	return hf_siphash_final(&s, words);
+	for (size_t i = 0; i < sizeof(key); i++)
+		key[i] = (uint8_t)i;
+	for (size_t i = 0; i < bytes; i++)
+		message[i] = (uint8_t)i;
+	words[0] = little_endian(key);
+	words[1] = little_endian(key + 8);
+	hf_siphash_init(&s, words);
+	for (unsigned int i = 0; i < bytes / 8; i++)
+		hf_siphash_word(&s, little_endian(message + i * 8));
+	return hf_siphash_final(
+	    &s, little_endian(message + bytes / 8 * 8), bytes);
 }
 
 static void test_vectors(void **state)
 {
 	(void)state;
-	for (unsigned int words = 0; words <= WORDS_MAX; words++)
-		assert_true(siphash_counting(words) ==
-			    little_endian(vectors[words]));
+	for (size_t i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++)
+		assert_true(siphash_counting(vectors[i].bytes) ==
+			    little_endian(vectors[i].hash));
 }
 
 static void test_rotation(void **state)
@@ -105,7 +115,7 @@ static void test_flow_hash_covers_tuple(void **state)
 		t.lport ^= 1 << bit;
 		assert_true(hf_flow_hash(&t, true, flow_key, 0) != hash);
 	}
-	for (int bit = 0; bit < 32; bit++)
+	for (int bit = 0; bit < 16; bit++)
 		assert_true(hf_flow_hash(&base, true, flow_key, 1U << bit) !=
 			    hash);
 	assert_true(hf_flow_hash(&base, false, flow_key, 0) != hash);
