@@ -76,22 +76,19 @@ static __always_inline bool skb_ipv6(struct __sk_buff *skb, __u32 *off,
 	return ext[0] == IPPROTO_TCP;
 }
 
-/* The flow of a frame whose outer tag is in skb already. */
+/* The flow of a frame; its tag, of which there is one at the most, is in skb.
+ */
 static __always_inline bool skb_tuple(struct __sk_buff *skb, struct hf_tuple *t,
 				      bool *ipv6)
 {
-	__be16 proto = skb->protocol, ports[2];
 	__u32 off = sizeof(struct ethhdr);
+	__be16 ports[2];
 
 	__builtin_memset(t, 0, sizeof(*t));
-	if (is_vlan(proto)) {
-		off += sizeof(struct vlan_hdr);
-		if (bpf_skb_load_bytes(skb, off - 2, &proto, sizeof(proto)))
-			return false;
-	}
-	*ipv6 = proto == bpf_htons(ETH_P_IPV6);
+	*ipv6 = skb->protocol == bpf_htons(ETH_P_IPV6);
 	if (*ipv6 ? !skb_ipv6(skb, &off, t)
-		  : proto != bpf_htons(ETH_P_IP) || !skb_ipv4(skb, &off, t))
+		  : skb->protocol != bpf_htons(ETH_P_IP) ||
+			!skb_ipv4(skb, &off, t))
 		return false;
 	if (bpf_skb_load_bytes(skb, off, ports, sizeof(ports)))
 		return false;

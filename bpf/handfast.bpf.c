@@ -110,10 +110,13 @@ static __always_inline bool rx_has_worker(const struct hf_rx *rx)
 	return device_has_worker(rx->dev, rx->ctx->rx_queue_index);
 }
 
-/* Not link-local ones: `deliver` does not know on which device they came. */
+/* Not link-local ones: `deliver` does not know on which device they came; nor
+ * those with two tags, of which the kernel takes one off before it, and
+ * assigns nothing that is not IP. */
 static __always_inline bool delivery_takes(const struct hf_rx *rx)
 {
-	return rx->config->syncookies && !rx->pkt->tuple.scope;
+	return rx->config->syncookies && !rx->pkt->tuple.scope &&
+	       rx->pkt->vlan_count < 2;
 }
 
 static __always_inline int syn_receive(struct hf_rx *rx)

@@ -87,8 +87,9 @@ struct hf_listen_options {
  * as hf_accept(), and the kernel resets what waits when the last copy of
  * either is closed. The listener ends within half a second after this process
  * has closed the returned descriptor; copies of it elsewhere, and of
- * bound_fd, then go on as the kernel's own listener. Link-local clients, and
- * all while net.ipv4.tcp_syncookies is 0, are left to the kernel.
+ * bound_fd, then go on as the kernel's own listener. Link-local clients, those
+ * behind two VLAN tags, and all while net.ipv4.tcp_syncookies is 0, are left to
+ * the kernel.
  *
  * The process that called it has to live as long as the listener; children
  * made by fork(2) may call hf_accept() on the inherited descriptor, and

@@ -69,12 +69,20 @@ static void assigned(struct scene *s)
 static void test_left_to_kernel(void **state)
 {
 	struct scene *s = scene_direct();
+	struct hf_device vlan;
 
 	(void)state;
 	CONFIG_SET(syncookies, 0);
 	scene_expect(s, XDP_PASS, HF_R_pass_delivery);
 	CONFIG_SET(syncookies, 1);
 	scene_expect(s, XDP_TX, HF_R_synack_state);
+	vlan_put(0x88a8, 10, 0x8100, 20, T_VLAN_IFINDEX);
+	device_get(T_VLAN_IFINDEX, &vlan);
+	memcpy(s->frame.dmac, vlan.mac, 6);
+	s->frame.vlans = 2;
+	s->frame.vlan[0] = (struct vlan_tag){0x88a8, 10};
+	s->frame.vlan[1] = (struct vlan_tag){0x8100, 20};
+	scene_expect(s, XDP_PASS, HF_R_pass_delivery);
 }
 
 /* Nobody holds descriptors for it */
@@ -414,6 +422,55 @@ static void test_makes_ipv6(void **state)
 	makes(AF_INET6);
 }
 
+/* Whatever stands before TCP, its request is found */
+static void found(void)
+{
+	acked(direct.s);
+	arrive(HF_R_assigned);
+	direct_end();
+}
+
+static void test_tag(void **state)
+{
+	struct hf_device vlan;
+
+	(void)state;
+	direct_make(AF_INET);
+	vlan_put(0x8100, T_VLAN, 0, 0, T_VLAN_IFINDEX);
+	device_get(T_VLAN_IFINDEX, &vlan);
+	memcpy(direct.s->frame.dmac, vlan.mac, 6);
+	direct.s->frame.vlans = 1;
+	direct.s->frame.vlan[0] = (struct vlan_tag){0x8100, T_VLAN};
+	found();
+}
+
+static void test_ip_options(void **state)
+{
+	(void)state;
+	direct_make(AF_INET);
+	memset(direct.s->frame.ip_options, 1, 8); /* NOP */
+	direct.s->frame.ip_options_len = 8;
+	found();
+}
+
+static void test_ext_headers(void **state)
+{
+	uint8_t *ext;
+
+	(void)state;
+	direct_make(AF_INET6);
+	ext = direct.s->frame.ip_options;
+	direct.s->frame.ext_first = IPPROTO_DSTOPTS;
+	direct.s->frame.ip_options_len = 16;
+	for (int i = 0; i < 2; i++, ext += 8) {
+		memset(ext, 0, 8);
+		ext[0] = i ? IPPROTO_TCP : IPPROTO_DSTOPTS;
+		ext[2] = 1; /* PadN of 4 */
+		ext[3] = 4;
+	}
+	found();
+}
+
 /* A segment that has no request, or one of another delivery, goes on */
 static void test_not_its_business(void **state)
 {
@@ -488,6 +545,9 @@ int main(void)
 	    TEST(test_fill_is_read),
 	    TEST(test_makes),
 	    TEST(test_makes_ipv6),
+	    TEST(test_tag),
+	    TEST(test_ip_options),
+	    TEST(test_ext_headers),
 	    TEST(test_not_its_business),
 	    TEST(test_queue_full),
 	};

@@ -36,7 +36,7 @@ static json_t *device_json(const struct cli *cli, const struct status *s,
 	cli_printable(name, sizeof(name), d->name, sizeof(d->name));
 	return cli_pack(
 	    "{s:s, s:I, s:s, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:s, "
-	    "s:I, s:I, s:I, s:o}",
+	    "s:I, s:I, s:I, s:I, s:o}",
 	    "name", name, "ifindex", (json_int_t)device->ifindex, "mode",
 	    hf_text_xdp_mode(d->mode), "attached", device->alive, "trial",
 	    trial_runs(cli->bpffs, d->name), "lower", (json_int_t)d->lower,
@@ -45,8 +45,8 @@ static json_t *device_json(const struct cli *cli, const struct status *s,
 	    (json_int_t)d->hop_limit, "mac",
 	    hf_text_mac(mac, sizeof(mac), d->mac), "prog_id",
 	    (json_int_t)device->prog_id, "first_xsk", (json_int_t)d->first_xsk,
-	    "zerocopy_rings", (json_int_t)d->zerocopy_rings, "queues",
-	    queues_json(s, d));
+	    "zerocopy_rings", (json_int_t)d->zerocopy_rings, "deliver_ifindex",
+	    (json_int_t)d->deliver_ifindex, "queues", queues_json(s, d));
 }
 
 static json_t *sysctls_json(const struct hf_config *c)
@@ -54,14 +54,15 @@ static json_t *sysctls_json(const struct hf_config *c)
 	/* The daemon reads them: none has run yet. */
 	if (!c->daemon_pid)
 		return json_null();
-	return cli_pack(
-	    "{s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}", "tcp_timestamps",
-	    c->timestamps, "tcp_sack", c->sack, "tcp_window_scaling",
-	    c->window_scaling, "tcp_synack_retries", c->synack_retries,
-	    "tcp_max_syn_backlog", c->max_syn_backlog, "somaxconn",
-	    c->somaxconn, "tcp_abort_on_overflow", c->abort_on_overflow,
-	    "tcp_invalid_ratelimit", c->invalid_ratelimit, "auto_flowlabels",
-	    c->auto_flowlabels);
+	return cli_pack("{s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}",
+			"tcp_timestamps", c->timestamps, "tcp_sack", c->sack,
+			"tcp_window_scaling", c->window_scaling,
+			"tcp_synack_retries", c->synack_retries,
+			"tcp_max_syn_backlog", c->max_syn_backlog, "somaxconn",
+			c->somaxconn, "tcp_abort_on_overflow",
+			c->abort_on_overflow, "tcp_invalid_ratelimit",
+			c->invalid_ratelimit, "tcp_syncookies", c->syncookies,
+			"auto_flowlabels", c->auto_flowlabels);
 }
 
 static void status_json(const struct cli *cli, const struct status *s)
@@ -132,6 +133,9 @@ static void device_print(const struct cli *cli, const struct status *s,
 	printf("            mtu %u, mss %u/%u, ttl %u, hop limit %u, mac %s\n",
 	       d->mtu, d->mss4, d->mss6, d->ttl, d->hop_limit,
 	       hf_text_mac(mac, sizeof(mac), d->mac));
+	if (d->deliver_ifindex)
+		printf("            delivery kernel by way of interface %u\n",
+		       d->deliver_ifindex);
 }
 
 static void sysctls_print(const struct hf_config *c)
@@ -146,10 +150,11 @@ static void sysctls_print(const struct hf_config *c)
 	       "            tcp_synack_retries %u, tcp_max_syn_backlog %u, "
 	       "somaxconn %u\n"
 	       "            tcp_abort_on_overflow %u, tcp_invalid_ratelimit "
-	       "%u ms, auto_flowlabels %u\n",
+	       "%u ms\n"
+	       "            tcp_syncookies %u, auto_flowlabels %u\n",
 	       c->timestamps, c->sack, c->window_scaling, c->synack_retries,
 	       c->max_syn_backlog, c->somaxconn, c->abort_on_overflow,
-	       c->invalid_ratelimit, c->auto_flowlabels);
+	       c->invalid_ratelimit, c->syncookies, c->auto_flowlabels);
 }
 
 static void status_print(const struct cli *cli, const struct status *s)

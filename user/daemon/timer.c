@@ -18,6 +18,7 @@
 
 #define TIMEOUT_MAX_NS (120 * NSEC_PER_SEC) /* TCP_RTO_MAX */
 #define PREFIX_SLOTS 4096U
+#define SILENT_MS 100U
 
 /* Half-open requests of a listener that were never retransmitted. */
 struct listener_young {
@@ -130,14 +131,19 @@ static void request_resend(struct timer_visit *v, const struct hf_tuple *key,
 	}
 }
 
-/* Delivery KERNEL: its connection was made, and the client has been silent
- * since, or XDP would have ended the request. */
+/*
+ * Delivery KERNEL: its connection was made, and the client has been silent
+ * since, or XDP would have ended the request. Clients that stay silent would
+ * fill the table otherwise.
+ */
 static bool request_is_made(const struct hf_tuple *key,
 			    const struct hf_request *req,
-			    const struct listener *l)
+			    const struct listener *l, uint64_t now)
 {
+	uint32_t silent_ms = (uint32_t)(now / NSEC_PER_MSEC) - req->assigned_ms;
+
 	return l->mem->delivery == HF_DELIVERY_KERNEL && req->assigned_ms &&
-	       req->word.state == HF_REQUEST_ACKED &&
+	       req->word.state == HF_REQUEST_ACKED && silent_ms >= SILENT_MS &&
 	       sockdiag_find(key, l->mem->ifindex) == 0;
 }
 
@@ -156,12 +162,14 @@ static void timer_visit(const struct hf_tuple *key,
 		v->counting[l->index].total++;
 		v->counting[l->index].young += !req->num_timeout;
 	}
-	if (v->now < req->timer_ns)
-		return;
-	if (request_is_made(key, req, l))
+	if (request_is_made(key, req, l, v->now)) {
 		request_batch_add(v->batch, HF_OP_DROP, key)->req.word =
 		    req->word;
-	else if (req->num_timeout >= retries_allowed(l, &v->count[l->index]))
+		return;
+	}
+	if (v->now < req->timer_ns)
+		return;
+	if (req->num_timeout >= retries_allowed(l, &v->count[l->index]))
 		request_drop(v, key, req);
 	else
 		request_resend(v, key, req);
