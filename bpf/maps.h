@@ -70,7 +70,7 @@ ARRAY_MAP(scratch, struct hf_scratch, 1, BPF_MAP_TYPE_PERCPU_ARRAY, PLAIN);
 ARRAY_MAP(request_batches, struct hf_request_op, HF_BATCHES_MAX *HF_OPS_MAX,
 	  BPF_MAP_TYPE_ARRAY, MMAP);
 
-/* The daemon's own: injection device to the device that it stands for. */
+/* The daemon's own: devices of its own to those that they stand for. */
 HASH_MAP(inject_targets, __u32, __u32, HF_DEVICES_MAX);
 
 /* The only element of an array of one: always there. */

@@ -13,6 +13,8 @@
  *   child.c      a request becomes a kernel socket
  *   frame.c      frames: read those of the ring, write SYN-ACKs
  *   inject.c     segments back into the kernel's receive path
+ *   deliver.c    the way to listeners of delivery KERNEL
+ *   netdev.c     the devices that both have
  *   request.c    changing requests in syn_table
  *   timer.c      the SYN-ACK timer
  *   keys.c       key epochs, the end of a spell of cookie mode

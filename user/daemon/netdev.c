@@ -18,7 +18,7 @@
 #include <bpf/libbpf.h>
 
 #include "common/log.h"
-#include "daemon/daemon.h"
+#include "daemon/device.h"
 #include "daemon/netdev.h"
 #include "handfast.skel.h"
 
@@ -34,30 +34,6 @@ static struct nlmsghdr *link_message(char *buf, uint16_t type, uint16_t flags,
 	mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifinfomsg));
 	mnl_attr_put_strz(nlh, IFLA_IFNAME, name);
 	return nlh;
-}
-
-/* Sends it and waits for the answer. buf is MNL_SOCKET_BUFFER_SIZE bytes. */
-static int link_call(struct nlmsghdr *nlh)
-{
-	struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
-	char buf[4096] __attribute__((aligned(8)));
-	int err = 0;
-	ssize_t n;
-
-	if (!nl)
-		return -errno;
-	if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 ||
-	    mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0) {
-		err = -errno;
-		goto out;
-	}
-	n = mnl_socket_recvfrom(nl, buf, sizeof(buf));
-	if (n < 0 ||
-	    mnl_cb_run(buf, (size_t)n, 0, 0, NULL, NULL) == MNL_CB_ERROR)
-		err = -errno;
-out:
-	mnl_socket_close(nl);
-	return err;
 }
 
 static void queues_put(struct nlmsghdr *nlh, uint32_t queues)
@@ -84,14 +60,15 @@ int netdev_veth_create(const char *name, const char *peer, uint32_t queues)
 	mnl_attr_nest_end(nlh, other);
 	mnl_attr_nest_end(nlh, data);
 	mnl_attr_nest_end(nlh, info);
-	return link_call(nlh);
+	return netlink_call(NETLINK_ROUTE, nlh);
 }
 
 int netdev_delete(const char *name)
 {
 	char buf[256] __attribute__((aligned(8)));
 
-	return link_call(link_message(buf, RTM_DELLINK, 0, name));
+	return netlink_call(
+	    NETLINK_ROUTE, link_message(buf, RTM_DELLINK, 0, name));
 }
 
 /* ---------------------------------------------------------------- ioctls */

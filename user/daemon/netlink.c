@@ -24,6 +24,29 @@
 static struct mnl_socket *events;
 static struct source events_source;
 
+int netlink_call(int bus, struct nlmsghdr *nlh)
+{
+	struct mnl_socket *nl = mnl_socket_open2(bus, SOCK_CLOEXEC);
+	char buf[4096] __attribute__((aligned(8)));
+	int err = 0;
+	ssize_t n;
+
+	if (!nl)
+		return -errno;
+	if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 ||
+	    mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0) {
+		err = -errno;
+		goto out;
+	}
+	n = mnl_socket_recvfrom(nl, buf, sizeof(buf));
+	if (n < 0 ||
+	    mnl_cb_run(buf, (size_t)n, 0, 0, NULL, NULL) == MNL_CB_ERROR)
+		err = -errno;
+out:
+	mnl_socket_close(nl);
+	return err;
+}
+
 /* ---------------------------------------------------------------- dumps */
 
 static int dump(uint16_t type, uint8_t family, mnl_cb_t visit, void *arg)

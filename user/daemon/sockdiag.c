@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "daemon/device.h"
 #include "daemon/frame.h"
 #include "daemon/sockdiag.h"
 
@@ -36,28 +37,11 @@ static void request_fill(struct nlmsghdr *nlh, uint16_t type, uint16_t flags,
 static int call(uint16_t type, uint16_t flags, const struct hf_tuple *tuple,
 		__u32 ifindex)
 {
-	struct mnl_socket *nl =
-	    mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
-	char buf[4096] __attribute__((aligned(8)));
-	int err = 0;
-	ssize_t n;
+	char buf[256] __attribute__((aligned(8)));
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
 
-	if (!nl)
-		return -errno;
-	request_fill(mnl_nlmsg_put_header(buf), type, flags, tuple, ifindex);
-	if (mnl_socket_bind(nl, 0, MNL_SOCKET_AUTOPID) < 0 ||
-	    mnl_socket_sendto(nl, buf, ((struct nlmsghdr *)buf)->nlmsg_len) <
-		0) {
-		err = -errno;
-		goto out;
-	}
-	n = mnl_socket_recvfrom(nl, buf, sizeof(buf));
-	if (n < 0 ||
-	    mnl_cb_run(buf, (size_t)n, 0, 0, NULL, NULL) == MNL_CB_ERROR)
-		err = -errno;
-out:
-	mnl_socket_close(nl);
-	return err;
+	request_fill(nlh, type, flags, tuple, ifindex);
+	return netlink_call(NETLINK_SOCK_DIAG, nlh);
 }
 
 int sockdiag_destroy(const struct hf_tuple *tuple, __u32 ifindex)
