@@ -39,19 +39,21 @@ all: $(PROGRAMS) $(LIBS)
 
 # ------------------------------------------------------------------- BPF
 
-$(BUILD)/handfast.bpf.o: bpf/handfast.bpf.c $(wildcard bpf/*.h include/handfast/*.h)
+SKELETONS = $(addprefix $(BUILD)/,handfast.skel.h deliver.skel.h)
+
+$(BUILD)/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h include/handfast/*.h)
 	@mkdir -p $(@D)
 	$(CLANG) $(BPF_CFLAGS) -c $< -o $@.tmp
 	llvm-strip -g $@.tmp
 	mv $@.tmp $@
 
-$(BUILD)/handfast.skel.h: $(BUILD)/handfast.bpf.o
-	$(BPFTOOL) gen skeleton $< name handfast_bpf > $@.tmp
+$(SKELETONS): $(BUILD)/%.skel.h: $(BUILD)/%.bpf.o
+	$(BPFTOOL) gen skeleton $< name $*_bpf > $@.tmp
 	mv $@.tmp $@
 
 # ------------------------------------------------------------- user space
 
-$(BUILD)/%.o: %.c | $(BUILD)/handfast.skel.h
+$(BUILD)/%.o: %.c | $(SKELETONS)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(HF_CFLAGS) -c $< -o $@
 

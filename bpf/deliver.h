@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only */
 /*
- * Back into the kernel, as tc programs on the ingress of devices of our own:
- * frames that were redirected go on as if they had come in on the device that
- * they were redirected from.
- *
- * With delivery KERNEL the segment that completes a handshake meets no socket
- * there yet. It is given to the listening socket together with what the
+ * Delivery KERNEL. The segment that completes a handshake meets no socket in
+ * the kernel yet. It is given to the listening socket together with what the
  * SYN-ACK promised (bpf_sk_assign_tcp_reqsk()): the kernel makes the connection
  * as it does for a SYN cookie of its own, and queues it for accept(2). What it
  * does not make (its queue is full, no memory) stays a request; no segment of
@@ -95,17 +91,6 @@ static __always_inline bool skb_tuple(struct __sk_buff *skb, struct hf_tuple *t,
 	t->rport = bpf_ntohs(ports[0]);
 	t->lport = bpf_ntohs(ports[1]);
 	return true;
-}
-
-/* On to the device that it came from; without one it comes in here. */
-static __always_inline int inject_redirect(struct __sk_buff *skb)
-{
-	__u32 ifindex = skb->ifindex;
-	__u32 *target = bpf_map_lookup_elem(&inject_targets, &ifindex);
-
-	if (!target)
-		return TC_ACT_OK;
-	return bpf_redirect(*target, BPF_F_INGRESS);
 }
 
 /* What the SYN-ACK promised. */

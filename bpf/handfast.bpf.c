@@ -37,7 +37,7 @@
 #include "ehash.h"
 #include "syn.h"
 #include "ack.h"
-#include "deliver.h"
+#include "inject.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -276,29 +276,10 @@ int request_ops(struct hf_request_ops *ops)
 	return 0;
 }
 
-/* -------------------------------------- on the ingress of devices of ours */
-
+/* On the ingress of devices of the daemon's own, where the kernel cannot make
+ * connections; where it can, `deliver` stands there. */
 SEC("tc")
 int inject(struct __sk_buff *skb)
 {
-	return inject_redirect(skb);
-}
-
-/* The same where the kernel can make connections (Linux 6.9). */
-SEC("tc")
-int deliver(struct __sk_buff *skb)
-{
-	enum deliver_way way = deliver_way(skb);
-
-	if (way == DELIVER_NOT)
-		return count(HF_R_drop_assign_failed), TC_ACT_SHOT;
-	if (way == DELIVER_WAIT && skb->mark == MARK_WAITED)
-		return count(HF_R_drop_assign_early), TC_ACT_SHOT;
-	if (way == DELIVER_WAIT) {
-		/* Once through the kernel's queue, behind the other one. */
-		skb->mark = MARK_WAITED;
-		return bpf_redirect(skb->ifindex, BPF_F_INGRESS);
-	}
-	skb->mark = 0;
 	return inject_redirect(skb);
 }

@@ -65,6 +65,12 @@ static __always_inline __u64 ns_since(__u64 now, __u64 then)
 	return (__s64)(now - then) > 0 ? now - then : 0;
 }
 
+/* tcp_clock_ms() with an offset (secure_tcp_ts_off()). */
+static __always_inline __u32 flow_tsval(__u64 now, __u32 ts_off)
+{
+	return (__u32)hf_ns_to_ms(now) + ts_off;
+}
+
 /* The next two: after recent_now(), which sets the tick. */
 static __always_inline const struct hf_device *
 recent_device(struct hf_recent *r, __u32 ifindex)

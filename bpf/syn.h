@@ -17,12 +17,6 @@ struct hf_rx {
 	__u64 now;                  /* recent_now() */
 };
 
-/* tcp_clock_ms() with an offset (secure_tcp_ts_off()). */
-static __always_inline __u32 flow_tsval(__u64 now, __u32 ts_off)
-{
-	return (__u32)hf_ns_to_ms(now) + ts_off;
-}
-
 /*
  * tcp_select_initial_window(): whole segments; the field is never scaled in
  * a SYN-ACK. mss: ours, without the timestamps' share.

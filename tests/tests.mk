@@ -43,12 +43,12 @@ $(TEST_TOOLS):
 
 # ------------------------------------------------------- unit and BPF tests
 
-$(BUILD)/tests/unit/%: tests/unit/%.c | $(BUILD)/handfast.skel.h
+$(BUILD)/tests/unit/%: tests/unit/%.c | $(SKELETONS)
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) $(SANITIZE) -o $@ $(call test_parts,$^) \
 		-lcmocka $(TEST_LIBS)
 
-$(BUILD)/tests/bpf/%: tests/bpf/%.c | $(BUILD)/handfast.skel.h
+$(BUILD)/tests/bpf/%: tests/bpf/%.c | $(SKELETONS)
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -o $@ $(call test_parts,$^) \
 		-lcmocka -lbpf $(TEST_LIBS)
@@ -88,7 +88,7 @@ TIDY_CHECKS = -*,bugprone-*,misc-redundant-expression,$\
 	-bugprone-macro-parentheses,-bugprone-assignment-in-if-condition,$\
 	-bugprone-suspicious-string-compare
 
-lint-tidy: $(BUILD)/handfast.skel.h
+lint-tidy: $(SKELETONS)
 	@printf '%s\n' $(LINT_TIDY) | xargs -P 2 -I{} clang-tidy --quiet \
 		--warnings-as-errors='*' --checks='$(TIDY_CHECKS)' {} -- \
 		$(filter-out -MMD -MP -Werror,$(HF_CFLAGS))

@@ -18,6 +18,6 @@ XDP_TESTS = $(addprefix $(BUILD)/tests/bpf/,test_syn test_syn_again \
 BPF_TESTS += $(XDP_TESTS)
 $(XDP_TESTS): $(addprefix tests/bpf/,env.c world.c scene.c reference.c) \
 	tests/tools/frame.c $(wildcard tests/bpf/*.h tests/tools/frame.h \
-	include/handfast/*.h) $(BUILD)/handfast.skel.h
+	include/handfast/*.h) $(SKELETONS)
 # Rows of a table leave out what does not matter.
 $(XDP_TESTS): TEST_CFLAGS += -Wno-missing-field-initializers

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "bpftest.h"
+#include "deliver.skel.h"
 #include "handfast.skel.h"
 
 static struct hf_listener *listener(const struct scene *s)
@@ -286,13 +287,34 @@ static struct direct {
 	int sender;
 	struct bpf_tc_hook hook;
 	struct scene *s;
+	struct deliver_bpf *skel; /* NULL: the kernel is too old */
 } direct;
+
+static void deliver_load(void)
+{
+	struct deliver_bpf *skel = deliver_bpf__open();
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, skel->obj)
+	{
+		struct bpf_map *same = bpf_object__find_map_by_name(
+		    env.skel->obj, bpf_map__name(map));
+
+		bpf_map__reuse_fd(map, bpf_map__fd(same));
+	}
+	if (!deliver_bpf__load(skel))
+		direct.skel = skel;
+	else
+		deliver_bpf__destroy(skel);
+}
 
 static void direct_make(int family)
 {
-	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = 1, .priority = 1,
-		    .prog_fd = bpf_program__fd(env.skel->progs.deliver));
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = 1, .priority = 1);
 
+	if (!direct.skel)
+		skip(); /* bpf_sk_assign_tcp_reqsk(), Linux 6.9 */
+	opts.prog_fd = bpf_program__fd(direct.skel->progs.deliver);
 	direct.hook = (struct bpf_tc_hook){
 	    .sz = sizeof(direct.hook),
 	    .ifindex = env.ifindex,
@@ -554,7 +576,9 @@ int main(void)
 	int failed;
 
 	env_make();
+	deliver_load();
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	deliver_bpf__destroy(direct.skel);
 	env_free();
 	return failed;
 }

@@ -15,11 +15,14 @@
 #include <unistd.h>
 #include <dirent.h>
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
+#include <linux/btf.h>
 #include <cap-ng.h>
 
 #include "common/log.h"
 #include "common/world.h"
+#include "deliver.skel.h"
 #include "handfast.skel.h"
 
 #define LOCK_DIR "/run/lock"
@@ -237,18 +240,14 @@ static int maps_set_pins(struct hf_world *world)
 	return 0;
 }
 
-static void programs_choose(struct hf_world *world,
+static void programs_choose(struct handfast_bpf *skel,
 			    enum hf_world_programs programs)
 {
-	struct handfast_bpf *skel = world->skel;
 	bool xdp = programs == HF_WORLD_XDP;
 
-	world->assigns = !xdp && libbpf_find_vmlinux_btf_id(
-				     "bpf_sk_assign_tcp_reqsk", 0) > 0;
 	bpf_program__set_autoload(skel->progs.handfast_xdp, xdp);
 	bpf_program__set_autoload(skel->progs.request_ops, !xdp);
-	bpf_program__set_autoload(skel->progs.inject, !xdp && !world->assigns);
-	bpf_program__set_autoload(skel->progs.deliver, world->assigns);
+	bpf_program__set_autoload(skel->progs.inject, !xdp);
 	if (xdp) {
 		/* The daemon's own maps: no need for the memory here. */
 		bpf_map__set_autocreate(skel->maps.request_batches, false);
@@ -282,6 +281,39 @@ static int world_fill(struct hf_world *world)
 	return 0;
 }
 
+static bool kernel_has(const char *function)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	bool has =
+	    btf && btf__find_by_name_kind(btf, function, BTF_KIND_FUNC) > 0;
+
+	btf__free(btf);
+	return has;
+}
+
+/* `deliver` has no maps of its own. */
+static int deliver_load(struct hf_world *world)
+{
+	struct bpf_map *map;
+	int err = 0;
+
+	if (!kernel_has("bpf_sk_assign_tcp_reqsk"))
+		return 0;
+	world->deliver = deliver_bpf__open();
+	if (!world->deliver)
+		return -errno;
+	bpf_object__for_each_map(map, world->deliver->obj)
+	{
+		const struct bpf_map *same = bpf_object__find_map_by_name(
+		    world->skel->obj, bpf_map__name(map));
+
+		if (!err)
+			err = same ? bpf_map__reuse_fd(map, bpf_map__fd(same))
+				   : -ENOENT;
+	}
+	return err ? err : deliver_bpf__load(world->deliver);
+}
+
 static int world_load(struct hf_world *world, enum hf_world_programs programs)
 {
 	int err;
@@ -289,10 +321,12 @@ static int world_load(struct hf_world *world, enum hf_world_programs programs)
 	world->skel = handfast_bpf__open();
 	if (!world->skel)
 		return -errno;
-	programs_choose(world, programs);
+	programs_choose(world->skel, programs);
 	err = maps_set_pins(world);
 	if (!err)
 		err = handfast_bpf__load(world->skel);
+	if (!err && programs == HF_WORLD_DAEMON)
+		err = deliver_load(world);
 	if (err)
 		return err;
 	for (size_t i = 0; i < MAP_COUNT; i++) {
@@ -390,6 +424,9 @@ int hf_world_open_readonly(struct hf_world *world, const char *bpffs,
 
 void hf_world_close(struct hf_world *world)
 {
+	if (world->deliver)
+		deliver_bpf__destroy(world->deliver);
+	world->deliver = NULL;
 	if (world->skel) {
 		handfast_bpf__destroy(world->skel);
 		world->skel = NULL;

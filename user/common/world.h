@@ -12,6 +12,7 @@
 #include "handfast/abi.h"
 
 struct handfast_bpf; /* the skeleton, build/handfast.skel.h */
+struct deliver_bpf;  /* and build/deliver.skel.h */
 
 #define HF_WORLD_PATH_MAX 256
 
@@ -44,9 +45,9 @@ struct hf_world {
 	char bpffs[HF_WORLD_PATH_MAX]; /* directory of the pins */
 	struct hf_maps maps;
 	struct handfast_bpf *skel; /* NULL after hf_world_open_readonly() */
-	/* The kernel takes complete requests (bpf_sk_assign_tcp_reqsk(), Linux
-	 * 6.9): the daemon's program is `deliver`, else `inject`. */
-	bool assigns;
+	/* The daemon's, where the kernel takes complete requests
+	 * (bpf_sk_assign_tcp_reqsk(), Linux 6.9), else NULL. */
+	struct deliver_bpf *deliver;
 };
 
 /* Which programs hf_world_open() loads. */

@@ -141,7 +141,7 @@ static int device_start(struct device *d, const struct hf_device *v)
 		return -ENOMEM;
 	d->queues = v->queues;
 	err = inject_open(&d->inject, d->ifindex, v->mac, v->mtu, d->skb);
-	if (!err && !d->skb && hfd.world.assigns)
+	if (!err && !d->skb && hfd.world.deliver)
 		deliver_open(&d->deliver, d->ifindex, v->mac);
 	for (uint32_t i = 0; i < d->queues && !err; i++)
 		err = worker_start(&d->workers[i], d, i);

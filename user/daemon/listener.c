@@ -100,7 +100,7 @@ static int check_delivery(const struct listen_request *request, char *text,
 
 	if (request->ctl->delivery != HF_DELIVERY_KERNEL)
 		return 0;
-	if (!hfd.world.assigns)
+	if (!hfd.world.deliver)
 		return REFUSE(EOPNOTSUPP,
 			      "delivery kernel needs a kernel that has "
 			      "bpf_sk_assign_tcp_reqsk (Linux 6.9): use "

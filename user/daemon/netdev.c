@@ -20,6 +20,7 @@
 #include "common/log.h"
 #include "daemon/device.h"
 #include "daemon/netdev.h"
+#include "deliver.skel.h"
 #include "handfast.skel.h"
 
 /* ------------------------------------------------------------- rtnetlink */
@@ -142,10 +143,10 @@ int netdev_redirect(uint32_t ifindex, uint32_t target)
 	const struct handfast_bpf *skel = hfd.world.skel;
 	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)ifindex,
 		    .attach_point = BPF_TC_INGRESS);
-	LIBBPF_OPTS(
-	    bpf_tc_opts, opts, .handle = 1, .priority = 1,
-	    .prog_fd = bpf_program__fd(hfd.world.assigns ? skel->progs.deliver
-							 : skel->progs.inject));
+	LIBBPF_OPTS(bpf_tc_opts, opts, .handle = 1, .priority = 1,
+		    .prog_fd = bpf_program__fd(
+			hfd.world.deliver ? hfd.world.deliver->progs.deliver
+					  : skel->progs.inject));
 	int err;
 
 	if (target &&

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0-only
+/*
+ * `deliver`, which stands where `inject` does on kernels that can make
+ * connections (Linux 6.9). An object of its own, with the maps of the other:
+ * for a function that the kernel has not, libbpf looks through the BTF of all
+ * modules, which takes CAP_SYS_ADMIN, and refuses the whole object without it.
+ */
+#include <stdbool.h>
+#include <linux/bpf.h>
+#include <linux/errno.h>
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/pkt_cls.h>
+#include <linux/tcp.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "handfast/abi.h"
+#include "handfast/cookie.h"
+#include "handfast/csum.h"
+#include "handfast/options.h"
+#include "handfast/segment.h"
+#include "handfast/seq.h"
+
+#define IP_MF 0x2000
+#define IP_OFFSET 0x1fff
+
+#include "maps.h"
+#include "count.h"
+#include "parse.h"
+#include "check.h"
+#include "device.h"
+#include "recent.h"
+#include "listener.h"
+#include "request.h"
+#include "ehash.h"
+#include "inject.h"
+#include "deliver.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+SEC("tc")
+int deliver(struct __sk_buff *skb)
+{
+	enum deliver_way way = deliver_way(skb);
+
+	if (way == DELIVER_NOT)
+		return count(HF_R_drop_assign_failed), TC_ACT_SHOT;
+	if (way == DELIVER_WAIT && skb->mark == MARK_WAITED)
+		return count(HF_R_drop_assign_early), TC_ACT_SHOT;
+	if (way == DELIVER_WAIT) {
+		/* Once through the kernel's queue, behind the other one. */
+		skb->mark = MARK_WAITED;
+		return bpf_redirect(skb->ifindex, BPF_F_INGRESS);
+	}
+	skb->mark = 0;
+	return inject_redirect(skb);
+}
