@@ -175,6 +175,11 @@ system_there() {
 		say "xdp_synproxy: skipped, not built (make deps-bench)"
 		return 1
 		;;
+	hf_kernel)
+		grep -qw bpf_sk_assign_tcp_reqsk /proc/kallsyms && return
+		say "hf_kernel: skipped, needs Linux 6.9"
+		return 1
+		;;
 	haproxy)
 		command -v haproxy >/dev/null && return
 		say "haproxy: skipped, not installed (make deps-bench)"

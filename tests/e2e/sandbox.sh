@@ -72,6 +72,11 @@ make_link()
 	let_all_pass "$1" "$2"
 }
 
+kernel_assigns()
+{
+	grep -qw bpf_sk_assign_tcp_reqsk /proc/kallsyms
+}
+
 # sandbox [--queues N] [--mtu N] [--attacker]
 sandbox()
 {
@@ -86,6 +91,8 @@ sandbox()
 		shift
 	done
 	[ "$(id -u)" = 0 ] || fail "end-to-end tests need root"
+	[ "$DELIVERY" = accept ] || kernel_assigns ||
+		skip "delivery kernel: no bpf_sk_assign_tcp_reqsk (Linux 6.9)"
 	mountpoint -q /sys/fs/bpf || mount -t bpf bpf /sys/fs/bpf
 	make_namespace "$CLIENT"
 	make_namespace "$FRONT"
