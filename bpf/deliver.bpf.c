@@ -41,20 +41,39 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
+/* Those that do not go on at once. */
+static __always_inline int deliver_hold(struct __sk_buff *skb,
+					enum deliver_way way)
+{
+	switch (way) {
+	case DELIVER_FAILED:
+		count(HF_R_drop_assign_failed);
+		return TC_ACT_SHOT;
+	case DELIVER_RST:
+		count(HF_R_request_rst);
+		count(HF_R_drop_rst);
+		return TC_ACT_SHOT;
+	case DELIVER_WAIT:
+		if (skb->mark != MARK_WAITED)
+			break;
+		count(HF_R_drop_assign_early);
+		return TC_ACT_SHOT;
+	default:
+		count(HF_R_drop_assign_early);
+		return TC_ACT_SHOT;
+	}
+	/* Once through the kernel's queue, behind the other one. */
+	skb->mark = MARK_WAITED;
+	return bpf_redirect(skb->ifindex, BPF_F_INGRESS);
+}
+
 SEC("tc")
 int deliver(struct __sk_buff *skb)
 {
 	enum deliver_way way = deliver_way(skb);
 
-	if (way == DELIVER_NOT)
-		return count(HF_R_drop_assign_failed), TC_ACT_SHOT;
-	if (way == DELIVER_WAIT && skb->mark == MARK_WAITED)
-		return count(HF_R_drop_assign_early), TC_ACT_SHOT;
-	if (way == DELIVER_WAIT) {
-		/* Once through the kernel's queue, behind the other one. */
-		skb->mark = MARK_WAITED;
-		return bpf_redirect(skb->ifindex, BPF_F_INGRESS);
-	}
+	if (way != DELIVER_ON)
+		return deliver_hold(skb, way);
 	skb->mark = 0;
 	return inject_redirect(skb);
 }

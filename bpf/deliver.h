@@ -72,24 +72,35 @@ static __always_inline bool skb_ipv6(struct __sk_buff *skb, __u32 *off,
 	return ext[0] == IPPROTO_TCP;
 }
 
-/* The flow of a frame; its tag, of which there is one at the most, is in skb.
- */
-static __always_inline bool skb_tuple(struct __sk_buff *skb, struct hf_tuple *t,
-				      bool *ipv6)
+/* A segment of a flow, as this program needs it; host order. */
+struct deliver_segment {
+	struct hf_tuple tuple;
+	bool ipv6;
+	__u8 flags;
+	__u32 seq, ack;
+};
+
+/* Its tag, of which there is one at the most, is in skb. */
+static __always_inline bool skb_segment(struct __sk_buff *skb,
+					struct deliver_segment *seg)
 {
 	__u32 off = sizeof(struct ethhdr);
-	__be16 ports[2];
+	struct hf_tuple *t = &seg->tuple;
+	struct tcphdr tcp;
 
-	__builtin_memset(t, 0, sizeof(*t));
-	*ipv6 = skb->protocol == bpf_htons(ETH_P_IPV6);
-	if (*ipv6 ? !skb_ipv6(skb, &off, t)
-		  : skb->protocol != bpf_htons(ETH_P_IP) ||
-			!skb_ipv4(skb, &off, t))
+	__builtin_memset(seg, 0, sizeof(*seg));
+	seg->ipv6 = skb->protocol == bpf_htons(ETH_P_IPV6);
+	if (seg->ipv6 ? !skb_ipv6(skb, &off, t)
+		      : skb->protocol != bpf_htons(ETH_P_IP) ||
+			    !skb_ipv4(skb, &off, t))
 		return false;
-	if (bpf_skb_load_bytes(skb, off, ports, sizeof(ports)))
+	if (bpf_skb_load_bytes(skb, off, &tcp, sizeof(tcp)))
 		return false;
-	t->rport = bpf_ntohs(ports[0]);
-	t->lport = bpf_ntohs(ports[1]);
+	t->rport = bpf_ntohs(tcp.source);
+	t->lport = bpf_ntohs(tcp.dest);
+	seg->flags = ((__u8 *)&tcp)[13];
+	seg->seq = bpf_ntohl(tcp.seq);
+	seg->ack = bpf_ntohl(tcp.ack_seq);
 	return true;
 }
 
@@ -159,53 +170,82 @@ static __always_inline bool assigned_lately(const struct hf_request *req)
 }
 
 enum deliver_way {
-	DELIVER_ON,   /* nothing to be done for it */
-	DELIVER_WAIT, /* behind the segment that makes its connection */
-	DELIVER_NOT,  /* dropped */
+	DELIVER_ON,     /* nothing to be done for it */
+	DELIVER_WAIT,   /* behind the segment that makes its connection */
+	DELIVER_FAILED, /* the kernel refused it */
+	DELIVER_EARLY,  /* nothing has made its connection, nor can it */
+	DELIVER_RST,    /* it ended the request */
 };
 
-/* A segment of a complete request: what it meets, and what to do. */
-static __always_inline enum deliver_way
-deliver_segment(struct __sk_buff *skb, const struct hf_tuple *t, bool ipv6,
-		struct hf_request *req, struct hf_listener *l)
+/* The kernel takes both ISNs from the segment, and believes it. */
+static __always_inline bool segment_completes(const struct deliver_segment *seg,
+					      const struct hf_request *req)
 {
-	enum deliver_way way = DELIVER_ON;
-	struct bpf_sock_tuple tuple;
-	struct bpf_sock *skc;
-	__u32 size = ehash_tuple(t, ipv6, &tuple);
+	return (seg->flags & (TCP_FLAG_ACK | TCP_FLAG_SYN | TCP_FLAG_RST)) ==
+		   TCP_FLAG_ACK &&
+	       seg->seq == req->irs + 1 && seg->ack == req->iss + 1;
+}
 
-	skc = bpf_skc_lookup_tcp(skb, &tuple, size, BPF_F_CURRENT_NETNS, 0);
-	if (!skc)
-		return DELIVER_ON; /* nobody listens: reset, as in Linux */
-	if (skc->state == TCP_STATE_LISTEN) {
-		if (assigned_lately(req))
-			way = DELIVER_WAIT;
-		else if (!assign(skb, skc, req, l, ipv6))
-			way = DELIVER_NOT;
-	}
-	bpf_sk_release(skc);
-	return way;
+/* A segment of a complete request that meets the listening socket. */
+static __always_inline enum deliver_way
+deliver_to_listener(struct __sk_buff *skb, const struct deliver_segment *seg,
+		    struct hf_request *req, struct hf_listener *l,
+		    struct bpf_sock *skc)
+{
+	__u32 nxt = req->irs + 1;
+
+	if (assigned_lately(req))
+		return DELIVER_WAIT;
+	if (seg->flags & TCP_FLAG_RST &&
+	    hf_seq_in_window(seg->seq, seg->seq, nxt, nxt + req->rcv_wnd) &&
+	    request_end(&seg->tuple, req, request_word_read(req), false))
+		return DELIVER_RST;
+	if (!segment_completes(seg, req))
+		return DELIVER_EARLY;
+	return assign(skb, skc, req, l, seg->ipv6) ? DELIVER_ON
+						   : DELIVER_FAILED;
+}
+
+/* The request of a segment, if it is of this delivery and complete. */
+static __always_inline struct hf_request *
+deliver_request(const struct hf_tuple *t, struct hf_listener **l)
+{
+	struct hf_request *req = bpf_map_lookup_elem(&syn_table, t);
+	union request_word w;
+
+	if (!req)
+		return NULL; /* its connection has been made */
+	w.bits = request_word_read(req);
+	*l = request_listener(req);
+	if (!*l || (*l)->delivery != HF_DELIVERY_KERNEL ||
+	    w.word.state != HF_REQUEST_ACKED)
+		return NULL;
+	return req;
 }
 
 static __always_inline enum deliver_way deliver_way(struct __sk_buff *skb)
 {
-	union request_word w;
-	struct hf_listener *l;
+	enum deliver_way way = DELIVER_ON;
+	struct bpf_sock_tuple tuple;
+	struct deliver_segment seg;
+	struct hf_listener *l = NULL;
 	struct hf_request *req;
-	struct hf_tuple t;
-	bool ipv6;
+	struct bpf_sock *skc;
+	__u32 size;
 
-	if (!skb_tuple(skb, &t, &ipv6))
+	if (!skb_segment(skb, &seg))
 		return DELIVER_ON;
-	req = bpf_map_lookup_elem(&syn_table, &t);
+	req = deliver_request(&seg.tuple, &l);
 	if (!req)
-		return DELIVER_ON; /* its connection has been made */
-	w.bits = request_word_read(req);
-	l = request_listener(req);
-	if (!l || l->delivery != HF_DELIVERY_KERNEL ||
-	    w.word.state != HF_REQUEST_ACKED)
 		return DELIVER_ON;
-	return deliver_segment(skb, &t, ipv6, req, l);
+	size = ehash_tuple(&seg.tuple, seg.ipv6, &tuple);
+	skc = bpf_skc_lookup_tcp(skb, &tuple, size, BPF_F_CURRENT_NETNS, 0);
+	if (!skc)
+		return DELIVER_ON; /* nobody listens: reset, as in Linux */
+	if (skc->state == TCP_STATE_LISTEN)
+		way = deliver_to_listener(skb, &seg, req, l, skc);
+	bpf_sk_release(skc);
+	return way;
 }
 
 #endif

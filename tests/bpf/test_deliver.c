@@ -510,6 +510,51 @@ static void test_not_its_business(void **state)
 	direct_end();
 }
 
+/*
+ * Nothing was made of the first segment. The kernel takes the ISNs from the
+ * one that it is given: that may be none but the same again, whoever sends
+ * others, and RST ends it.
+ */
+static void set_assigned_long_ago(struct hf_request *req)
+{
+	req->assigned_ms -= 1000;
+}
+
+static void test_wrong_segments(void **state)
+{
+	uint64_t again;
+	int fd;
+
+	(void)state;
+	direct_make(AF_INET);
+	acked(direct.s);
+	scene_request(direct.s, set_assigned);
+	listener(direct.s)->acceptq_len--;
+	scene_request(direct.s, set_assigned_long_ago);
+	again = counted(HF_R_assigned_again);
+	direct.s->frame.seq += 1000; /* its next one */
+	arrive(HF_R_drop_assign_early);
+	direct.s->frame.seq -= 1001;
+	arrive(HF_R_drop_assign_early);
+	direct.s->frame.seq++;
+	direct.s->frame.ack++;
+	arrive(HF_R_drop_assign_early);
+	direct.s->frame.ack--;
+	direct.s->frame.flags |= TH_RST;
+	direct.s->frame.seq -= 2; /* outside the window */
+	arrive(HF_R_drop_assign_early);
+	direct.s->frame.seq += 2;
+	direct.s->frame.flags &= (uint8_t)~TH_RST;
+	fd = accepted(50);
+	assert_int_equal(fd, -1);
+	assert_int_equal(counted(HF_R_assigned_again), again);
+	assert_true(has_request(direct.s));
+	direct.s->frame.flags |= TH_RST;
+	arrive(HF_R_request_rst);
+	assert_false(has_request(direct.s));
+	direct_end();
+}
+
 /* The queue is full: nothing is made, nothing is reset, and later it is */
 static void test_queue_full(void **state)
 {
@@ -571,6 +616,7 @@ int main(void)
 	    TEST(test_ip_options),
 	    TEST(test_ext_headers),
 	    TEST(test_not_its_business),
+	    TEST(test_wrong_segments),
 	    TEST(test_queue_full),
 	};
 	int failed;
