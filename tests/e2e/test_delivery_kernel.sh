@@ -67,4 +67,12 @@ stop_server echo
 equal "accepted" "$(value accepted "$DIR/echo.log")" \
 	"$(nstat "$FRONT" PassiveOpens)"
 equal "resets" "$(nstat "$CLIENT" EstabResets)" 0
+
+say "the relay has it too"
+made=$(made)
+server upstream --kernel --bind 127.0.0.1 --port 8091
+relay relay --listen $FRONT4:8090 --upstream 127.0.0.1:8091 --delivery kernel
+client -n 100 -c 10 -b 3000 $FRONT4 8090
+equal "made" "$(made)" $((made + 100))
+equal "children of the daemon" "$(daemon_stat children)" 0
 finish

@@ -73,6 +73,7 @@ static const struct {
     {{BOTH, "--backlog", "99999999999999999999"}, 2, "that is no number"},
     {{BOTH, "--cookies", "on"}, 2, "off, auto or always"},
     {{BOTH, "--overflow", "drop"}, 2, "hold or rst"},
+    {{BOTH, "--delivery", "relay"}, 2, "accept or kernel"},
     {{BOTH, "--proxy-protocol", "v1"}, 2, "it has to be v2"},
     {{BOTH, "--workers", "0"}, 2, "from 1 to 256"},
     {{BOTH, "--workers", "257"}, 2, "from 1 to 256"},
@@ -156,6 +157,25 @@ static void test_both_ways(void **state)
 	tcp_check(server, client);
 	tcp_check(client, server);
 	relay_pair_close(&relay, client, server);
+	relay_stop(&relay);
+}
+
+/* Accepts from the listening socket itself. */
+static void test_delivery_kernel(void **state)
+{
+	struct relay_start start = {.args = {"--delivery", "kernel"}};
+	struct relay relay;
+	int client, server, i;
+
+	(void)state;
+	relay_start(&relay, &start);
+	assert_int_equal(fake_last(&fake).delivery, 2); /* HF_DELIVERY_KERNEL */
+	for (i = 0; i < 10; i++) {
+		relay_pair(&relay, &client, &server);
+		tcp_check(client, server);
+		tcp_check(server, client);
+		relay_pair_close(&relay, client, server);
+	}
 	relay_stop(&relay);
 }
 
@@ -535,21 +555,14 @@ static void test_daemon_restarts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    T(test_command_line),
-	    T(test_port_taken),
-	    T(test_request),
-	    T(test_both_ways),
-	    T(test_ipv6),
-	    T(test_half_close),
-	    T(test_client_resets),
-	    T(test_upstream_resets),
-	    T(test_upstream_closes_early),
-	    T(test_upstream_down),
-	    T(test_upstream_silent),
-	    T(test_proxy),
-	    T(test_drain),
-	    T(test_drain_ends),
-	    T(test_second_signal),
+	    T(test_command_line),    T(test_port_taken),
+	    T(test_request),         T(test_both_ways),
+	    T(test_delivery_kernel), T(test_ipv6),
+	    T(test_half_close),      T(test_client_resets),
+	    T(test_upstream_resets), T(test_upstream_closes_early),
+	    T(test_upstream_down),   T(test_upstream_silent),
+	    T(test_proxy),           T(test_drain),
+	    T(test_drain_ends),      T(test_second_signal),
 	    T(test_daemon_restarts),
 	};
 
