@@ -45,6 +45,8 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 static __always_inline int deliver_hold(struct __sk_buff *skb,
 					enum deliver_way way)
 {
+	__u32 mark = skb->mark ?: MARK_WAITED;
+
 	switch (way) {
 	case DELIVER_FAILED:
 		count(HF_R_drop_assign_failed);
@@ -54,7 +56,7 @@ static __always_inline int deliver_hold(struct __sk_buff *skb,
 		count(HF_R_drop_rst);
 		return TC_ACT_SHOT;
 	case DELIVER_WAIT:
-		if (skb->mark != MARK_WAITED)
+		if (mark < MARK_WAITED + WAIT_MAX)
 			break;
 		count(HF_R_drop_assign_early);
 		return TC_ACT_SHOT;
@@ -62,8 +64,7 @@ static __always_inline int deliver_hold(struct __sk_buff *skb,
 		count(HF_R_drop_assign_early);
 		return TC_ACT_SHOT;
 	}
-	/* Once through the kernel's queue, behind the other one. */
-	skb->mark = MARK_WAITED;
+	skb->mark = mark + 1;
 	return bpf_redirect(skb->ifindex, BPF_F_INGRESS);
 }
 

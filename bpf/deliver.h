@@ -15,9 +15,13 @@
  * this. Until then one is on its way through the kernel's queues.
  */
 #define ASSIGN_AGAIN_MS 20
-/* skb->mark of a segment that waits behind the one that makes its connection;
- * 0 again before it goes on. */
-#define MARK_WAITED 0x68660001
+/*
+ * skb->mark of a segment that waits behind the one that makes its connection
+ * counts how often it went through the kernel's queue; 0 again before it goes
+ * on. Once is enough on one CPU; another one may be slow to make it.
+ */
+#define MARK_WAITED 0x68660000
+#define WAIT_MAX 32
 
 /* Linux 6.9; layouts of the kernel's, by name and order. */
 struct bpf_tcp_req_attrs {
@@ -132,41 +136,19 @@ static __always_inline void assign_attrs(struct bpf_tcp_req_attrs *a,
 	}
 }
 
-/*
- * Gives the segment to the listening socket; the connection's place is in the
- * kernel's queue from then on. (bpf_skc_to_tcp_sock() would need CAP_PERFMON,
- * which the daemon does not have.)
- */
+/* Gives the segment to the listening socket. (bpf_skc_to_tcp_sock() would need
+ * CAP_PERFMON, which the daemon does not have.) */
 static __always_inline bool assign(struct __sk_buff *skb, struct bpf_sock *skc,
-				   struct hf_request *req,
-				   struct hf_listener *l, bool ipv6)
+				   const struct hf_request *req,
+				   const struct hf_listener *l, bool ipv6)
 {
 	struct sock *sk = (struct sock *)bpf_sk_fullsock(skc);
 	struct bpf_tcp_req_attrs attrs;
-	__u32 now;
 
 	if (!sk)
 		return false;
 	assign_attrs(&attrs, req, l, ipv6);
-	if (bpf_sk_assign_tcp_reqsk(skb, sk, &attrs, sizeof(attrs)))
-		return false;
-	if (req->assigned_ms) {
-		count(HF_R_assigned_again);
-	} else {
-		count(HF_R_assigned);
-		acceptq_give(l);
-	}
-	now = (__u32)hf_ns_to_ms(bpf_ktime_get_ns());
-	req->assigned_ms = now ?: 1;
-	return true;
-}
-
-/* Is the connection of the request on its way through the kernel's queues? */
-static __always_inline bool assigned_lately(const struct hf_request *req)
-{
-	__u32 now = (__u32)hf_ns_to_ms(bpf_ktime_get_ns());
-
-	return req->assigned_ms && now - req->assigned_ms < ASSIGN_AGAIN_MS;
+	return !bpf_sk_assign_tcp_reqsk(skb, sk, &attrs, sizeof(attrs));
 }
 
 enum deliver_way {
@@ -192,9 +174,11 @@ deliver_to_listener(struct __sk_buff *skb, const struct deliver_segment *seg,
 		    struct hf_request *req, struct hf_listener *l,
 		    struct bpf_sock *skc)
 {
-	__u32 nxt = req->irs + 1;
+	__u32 now = (__u32)hf_ns_to_ms(bpf_ktime_get_ns()) ?: 1;
+	__u32 last = req->assigned_ms, nxt = req->irs + 1;
 
-	if (assigned_lately(req))
+	/* Its connection is on its way through the kernel's queues. */
+	if (last && now - last < ASSIGN_AGAIN_MS)
 		return DELIVER_WAIT;
 	if (seg->flags & TCP_FLAG_RST &&
 	    hf_seq_in_window(seg->seq, seg->seq, nxt, nxt + req->rcv_wnd) &&
@@ -202,8 +186,16 @@ deliver_to_listener(struct __sk_buff *skb, const struct deliver_segment *seg,
 		return DELIVER_RST;
 	if (!segment_completes(seg, req))
 		return DELIVER_EARLY;
-	return assign(skb, skc, req, l, seg->ipv6) ? DELIVER_ON
-						   : DELIVER_FAILED;
+	/* One of those that complete it, should CPUs have two at once. */
+	if (__sync_val_compare_and_swap(&req->assigned_ms, last, now) != last)
+		return DELIVER_WAIT;
+	if (!assign(skb, skc, req, l, seg->ipv6))
+		return DELIVER_FAILED;
+	if (last)
+		count(HF_R_assigned_again);
+	else
+		count(HF_R_assigned);
+	return DELIVER_ON;
 }
 
 /* The request of a segment, if it is of this delivery and complete. */

@@ -113,11 +113,15 @@ static __always_inline bool acceptq_is_full(const struct hf_listener *l)
 	return l->acceptq_len + l->acceptq_kernel > l->backlog;
 }
 
+/*
+ * A place for a complete request. With delivery KERNEL the queue is the
+ * kernel's, which counts for itself: there XDP only looks.
+ */
 static __always_inline bool acceptq_take(struct hf_listener *l)
 {
-	__u32 len = __sync_fetch_and_add(&l->acceptq_len, 1);
-
-	if (len + l->acceptq_kernel <= l->backlog)
+	if (l->delivery == HF_DELIVERY_KERNEL)
+		return !acceptq_is_full(l);
+	if (__sync_fetch_and_add(&l->acceptq_len, 1) <= l->backlog)
 		return true;
 	__sync_fetch_and_add(&l->acceptq_len, -1);
 	return false;
@@ -125,7 +129,8 @@ static __always_inline bool acceptq_take(struct hf_listener *l)
 
 static __always_inline void acceptq_give(struct hf_listener *l)
 {
-	__sync_fetch_and_add(&l->acceptq_len, -1);
+	if (l->delivery != HF_DELIVERY_KERNEL)
+		__sync_fetch_and_add(&l->acceptq_len, -1);
 }
 
 /*

@@ -195,7 +195,7 @@ __noinline int request_end(const struct hf_tuple *t, struct hf_request *req,
 		return false;
 	if (w.word.state == HF_REQUEST_ACKED) {
 		fill_acked(-1);
-		if (!gone && !keep_place && !req->assigned_ms)
+		if (!gone && !keep_place)
 			acceptq_give(l);
 		/* Or clang adds to l at an offset that depends on the way
 		 * here: not for Linux 6.1 either. */

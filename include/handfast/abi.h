@@ -128,7 +128,8 @@ struct hf_listener {
 	__u64 pad2[6];
 	/* 192 */
 	__u32 synq_len; /* half-open requests (SYN_RECV) */
-	/* ACKED requests, and children of the daemon not accepted yet. */
+	/* ACKED requests, and children of the daemon not accepted yet; with
+	 * delivery KERNEL 0. */
 	__u32 acceptq_len;
 	/* Delivery KERNEL: what waits in the socket's own accept queue, as XDP
 	 * or the daemon saw it last. */
@@ -242,8 +243,8 @@ struct hf_request {
 	__u8 tos;
 	__u16 filter_pad;
 	__u32 flowlabel; /* of our SYN-ACK, IPv6, host order */
-	/* Delivery KERNEL: when it was last given to the listening socket,
-	 * which has its place since then; 0: not yet. ms, modulo 2^32. */
+	/* Delivery KERNEL: when it was last given to the listening socket; 0:
+	 * not yet. Milliseconds, modulo 2^32. */
 	__u32 assigned_ms;
 	struct hf_request_word word; /* last: see above */
 };

@@ -52,7 +52,7 @@ static struct scene *scene_direct(void)
 	return s;
 }
 
-/* As `deliver` leaves it: the listening socket has its place. */
+/* As `deliver` leaves it. */
 static void set_assigned(struct hf_request *req)
 {
 	req->assigned_ms = 1;
@@ -61,7 +61,6 @@ static void set_assigned(struct hf_request *req)
 static void assigned(struct scene *s)
 {
 	scene_request(s, set_assigned);
-	listener(s)->acceptq_len--;
 }
 
 /* ------------------------------------------------------------------- XDP */
@@ -106,7 +105,7 @@ static void test_request(void **state)
 	scene_handshake(s, HF_R_synack_state);
 	connection_close(&s->connection);
 	scene_expect(s, XDP_REDIRECT, HF_R_redirect_acked);
-	assert_int_equal(listener(s)->acceptq_len, 1);
+	assert_int_equal(listener(s)->acceptq_len, 0);
 	/* Not made yet. */
 	scene_expect(s, XDP_REDIRECT, HF_R_redirect_flow);
 	assigned(s);
@@ -144,7 +143,6 @@ static void test_made(void **state)
 	scene_handshake(s, HF_R_synack_state);
 	scene_expect(s, XDP_REDIRECT, HF_R_redirect_acked);
 	scene_request(s, set_made);
-	listener(s)->acceptq_len--;
 	scene_expect(s, XDP_PASS, HF_R_pass_delivered);
 	assert_false(has_request(s));
 	assert_int_equal(listener(s)->acceptq_len, 0);
@@ -529,7 +527,6 @@ static void test_wrong_segments(void **state)
 	direct_make(AF_INET);
 	acked(direct.s);
 	scene_request(direct.s, set_assigned);
-	listener(direct.s)->acceptq_len--;
 	scene_request(direct.s, set_assigned_long_ago);
 	again = counted(HF_R_assigned_again);
 	direct.s->frame.seq += 1000; /* its next one */

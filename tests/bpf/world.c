@@ -331,8 +331,9 @@ static void census_visit(const struct hf_tuple *key,
 		return;
 	if (req->word.state == HF_REQUEST_SYN_RECV)
 		c->synq[i]++;
-	/* An assigned one has its place in the kernel's queue. */
-	if (req->word.state == HF_REQUEST_ACKED && !req->assigned_ms)
+	/* The kernel's own queue counts for itself. */
+	if (req->word.state == HF_REQUEST_ACKED &&
+	    env.listener[i].delivery != HF_DELIVERY_KERNEL)
 		c->acceptq[i]++;
 }
 

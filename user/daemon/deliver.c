@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/log.h"
 #include "daemon/deliver.h"
@@ -33,8 +32,6 @@ static int pair_setup(struct deliver *d, const char *peer, uint32_t target,
 
 int deliver_open(struct deliver *d, uint32_t ifindex, const uint8_t mac[6])
 {
-	/* A ring for every CPU, in which segments of a flow stay in order. */
-	long cpus = sysconf(_SC_NPROCESSORS_CONF);
 	char peer[IF_NAMESIZE];
 	int err;
 
@@ -42,7 +39,9 @@ int deliver_open(struct deliver *d, uint32_t ifindex, const uint8_t mac[6])
 	snprintf(d->name, sizeof(d->name), "hf-out%u", ifindex % 100000000);
 	snprintf(peer, sizeof(peer), "hf-in%u", ifindex % 100000000);
 	netdev_delete(d->name); /* of a daemon that was killed */
-	err = netdev_veth_create(d->name, peer, cpus > 0 ? (uint32_t)cpus : 1);
+	/* One ring, in which the segments of a flow stay in order, whatever
+	 * CPUs they come in on. */
+	err = netdev_veth_create(d->name, peer);
 	if (!err)
 		err = pair_setup(d, peer, ifindex, mac);
 	if (!err)

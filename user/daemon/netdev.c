@@ -37,27 +37,19 @@ static struct nlmsghdr *link_message(char *buf, uint16_t type, uint16_t flags,
 	return nlh;
 }
 
-static void queues_put(struct nlmsghdr *nlh, uint32_t queues)
-{
-	mnl_attr_put_u32(nlh, IFLA_NUM_RX_QUEUES, queues);
-	mnl_attr_put_u32(nlh, IFLA_NUM_TX_QUEUES, queues);
-}
-
-int netdev_veth_create(const char *name, const char *peer, uint32_t queues)
+int netdev_veth_create(const char *name, const char *peer)
 {
 	char buf[1024] __attribute__((aligned(8)));
 	struct nlmsghdr *nlh =
 	    link_message(buf, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, name);
 	struct nlattr *info, *data, *other;
 
-	queues_put(nlh, queues);
 	info = mnl_attr_nest_start(nlh, IFLA_LINKINFO);
 	mnl_attr_put_strz(nlh, IFLA_INFO_KIND, "veth");
 	data = mnl_attr_nest_start(nlh, IFLA_INFO_DATA);
 	other = mnl_attr_nest_start(nlh, VETH_INFO_PEER);
 	mnl_nlmsg_put_extra_header(nlh, sizeof(struct ifinfomsg));
 	mnl_attr_put_strz(nlh, IFLA_IFNAME, peer);
-	queues_put(nlh, queues);
 	mnl_attr_nest_end(nlh, other);
 	mnl_attr_nest_end(nlh, data);
 	mnl_attr_nest_end(nlh, info);

@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Makes a veth pair with that many queues; -EEXIST: there is such a name. */
-int netdev_veth_create(const char *name, const char *peer, uint32_t queues);
+/* Makes a veth pair; -EEXIST: there is such a name. */
+int netdev_veth_create(const char *name, const char *peer);
 int netdev_delete(const char *name);
 /* GRO, which makes a veth end poll; while the device is down. */
 int netdev_gro_on(const char *name);

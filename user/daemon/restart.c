@@ -44,7 +44,7 @@ static void recount_visit(const struct hf_tuple *key,
 	v = &hfd.listen_table[req->listener];
 	if (v->generation != req->listener_generation)
 		return;
-	v->acceptq_len += !req->assigned_ms;
+	v->acceptq_len += v->delivery != HF_DELIVERY_KERNEL;
 	/* Its child was made and is an application's by now: the daemon died
 	 * before it could delete the request. */
 	if (sockdiag_find(key, v->ifindex) == 0) {
