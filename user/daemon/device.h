@@ -40,9 +40,12 @@ struct worker *device_worker(uint32_t ifindex, uint32_t queue);
 /* netlink.c: follows addresses, MTU, MACs, VLAN devices of the namespace. */
 int netlink_open(void);
 void netlink_close(void);
-/* Sends one message to the kernel and takes its answer. 0 or -errno. */
+/* Sends one message to the kernel and takes its answer; what that carries goes
+ * to `visit`, which may be NULL. 0 or -errno. */
 struct nlmsghdr;
-int netlink_call(int bus, struct nlmsghdr *nlh);
+int netlink_call(int bus, struct nlmsghdr *nlh,
+		 int (*visit)(const struct nlmsghdr *nlh, void *arg),
+		 void *arg);
 /* Writes local_addrs, vlans and the changed parts of devices. */
 int netlink_sync(void);
 

@@ -53,7 +53,7 @@ int netdev_veth_create(const char *name, const char *peer)
 	mnl_attr_nest_end(nlh, other);
 	mnl_attr_nest_end(nlh, data);
 	mnl_attr_nest_end(nlh, info);
-	return netlink_call(NETLINK_ROUTE, nlh);
+	return netlink_call(NETLINK_ROUTE, nlh, NULL, NULL);
 }
 
 int netdev_delete(const char *name)
@@ -61,7 +61,7 @@ int netdev_delete(const char *name)
 	char buf[256] __attribute__((aligned(8)));
 
 	return netlink_call(
-	    NETLINK_ROUTE, link_message(buf, RTM_DELLINK, 0, name));
+	    NETLINK_ROUTE, link_message(buf, RTM_DELLINK, 0, name), NULL, NULL);
 }
 
 /* ---------------------------------------------------------------- ioctls */

@@ -24,7 +24,8 @@
 static struct mnl_socket *events;
 static struct source events_source;
 
-int netlink_call(int bus, struct nlmsghdr *nlh)
+int netlink_call(int bus, struct nlmsghdr *nlh,
+		 int (*visit)(const struct nlmsghdr *nlh, void *arg), void *arg)
 {
 	struct mnl_socket *nl = mnl_socket_open2(bus, SOCK_CLOEXEC);
 	char buf[4096] __attribute__((aligned(8)));
@@ -40,7 +41,7 @@ int netlink_call(int bus, struct nlmsghdr *nlh)
 	}
 	n = mnl_socket_recvfrom(nl, buf, sizeof(buf));
 	if (n < 0 ||
-	    mnl_cb_run(buf, (size_t)n, 0, 0, NULL, NULL) == MNL_CB_ERROR)
+	    mnl_cb_run(buf, (size_t)n, 0, 0, visit, arg) == MNL_CB_ERROR)
 		err = -errno;
 out:
 	mnl_socket_close(nl);

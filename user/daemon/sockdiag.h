@@ -7,8 +7,9 @@
 
 /*
  * sockdiag_destroy - SOCK_DESTROY of the socket with this tuple, in whatever
- * state. ifindex: of a socket that is bound to a device, else 0. Returns 0 or
- * a negative errno (-ENOENT: no such socket). Any thread.
+ * state; never of the listener that stands behind it. ifindex: of a socket that
+ * is bound to a device, else 0. Returns 0 or a negative errno (-ENOENT: no such
+ * socket). Any thread.
  */
 int sockdiag_destroy(const struct hf_tuple *tuple, __u32 ifindex);
 
