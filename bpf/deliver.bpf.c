@@ -5,31 +5,7 @@
  * for a function that the kernel has not, libbpf looks through the BTF of all
  * modules, which takes CAP_SYS_ADMIN, and refuses the whole object without it.
  */
-#include <stdbool.h>
-#include <linux/bpf.h>
-#include <linux/errno.h>
-#include <linux/if_ether.h>
-#include <linux/in.h>
-#include <linux/ip.h>
-#include <linux/ipv6.h>
-#include <linux/pkt_cls.h>
-#include <linux/tcp.h>
-#include <bpf/bpf_endian.h>
-#include <bpf/bpf_helpers.h>
-
-#include "handfast/abi.h"
-#include "handfast/cookie.h"
-#include "handfast/csum.h"
-#include "handfast/options.h"
-#include "handfast/segment.h"
-#include "handfast/seq.h"
-
-#define IP_MF 0x2000
-#define IP_OFFSET 0x1fff
-
-#include "maps.h"
-#include "count.h"
-#include "parse.h"
+#include "base.h"
 #include "check.h"
 #include "device.h"
 #include "recent.h"
@@ -47,25 +23,18 @@ static __always_inline int deliver_hold(struct __sk_buff *skb,
 {
 	__u32 mark = skb->mark ?: MARK_WAITED;
 
-	switch (way) {
-	case DELIVER_FAILED:
-		count(HF_R_drop_assign_failed);
-		return TC_ACT_SHOT;
-	case DELIVER_RST:
+	if (way == DELIVER_WAIT && mark < MARK_WAITED + WAIT_MAX) {
+		skb->mark = mark + 1;
+		return bpf_redirect(skb->ifindex, BPF_F_INGRESS);
+	}
+	if (way == DELIVER_RST) {
 		count(HF_R_request_rst);
 		count(HF_R_drop_rst);
-		return TC_ACT_SHOT;
-	case DELIVER_WAIT:
-		if (mark < MARK_WAITED + WAIT_MAX)
-			break;
-		count(HF_R_drop_assign_early);
-		return TC_ACT_SHOT;
-	default:
-		count(HF_R_drop_assign_early);
-		return TC_ACT_SHOT;
+	} else {
+		count(way == DELIVER_FAILED ? HF_R_drop_assign_failed
+					    : HF_R_drop_assign_early);
 	}
-	skb->mark = mark + 1;
-	return bpf_redirect(skb->ifindex, BPF_F_INGRESS);
+	return TC_ACT_SHOT;
 }
 
 SEC("tc")

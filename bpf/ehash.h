@@ -34,35 +34,43 @@ static __always_inline __u32 ehash_tuple(const struct hf_tuple *t, bool ipv6,
 	return sizeof(sk_tuple->ipv4);
 }
 
-static __always_inline struct bpf_sock *ehash_socket(struct xdp_md *ctx,
-						     const struct hf_pkt *pkt)
+/* Of the kernel's; found by name, wherever it has it. */
+struct sock {
+	__u32 sk_ack_backlog;
+} __attribute__((preserve_access_index));
+
+/*
+ * The kernel's listener is what unknown tuples meet: that is a miss. *fill, if
+ * it is wanted: how many connections wait in that listener's accept queue.
+ */
+static __always_inline enum ehash_result
+ehash_lookup_fill(struct xdp_md *ctx, const struct hf_pkt *pkt, __u32 *fill)
 {
+	enum ehash_result result = EHASH_KNOWN;
 	struct bpf_sock_tuple tuple;
 	__u32 size = ehash_tuple(&pkt->tuple, pkt->ipv6, &tuple);
+	struct bpf_sock *sk;
+	struct sock *full;
 
-	return bpf_skc_lookup_tcp(ctx, &tuple, size, BPF_F_CURRENT_NETNS, 0);
-}
-
-/* The kernel's listener is what unknown tuples meet: that is a miss. */
-static __always_inline enum ehash_result
-ehash_meaning(const struct bpf_sock *sk)
-{
-	if (sk->state == TCP_STATE_LISTEN)
+	sk = bpf_skc_lookup_tcp(ctx, &tuple, size, BPF_F_CURRENT_NETNS, 0);
+	if (!sk)
 		return EHASH_NONE;
-	return sk->state == TCP_STATE_TIME_WAIT ? EHASH_TIME_WAIT : EHASH_KNOWN;
+	if (sk->state == TCP_STATE_LISTEN) {
+		result = EHASH_NONE;
+		full = fill ? (struct sock *)bpf_skc_to_tcp_sock(sk) : NULL;
+		if (full)
+			*fill = full->sk_ack_backlog;
+	} else if (sk->state == TCP_STATE_TIME_WAIT) {
+		result = EHASH_TIME_WAIT;
+	}
+	bpf_sk_release(sk);
+	return result;
 }
 
 static __always_inline enum ehash_result ehash_lookup(struct xdp_md *ctx,
 						      const struct hf_pkt *pkt)
 {
-	struct bpf_sock *sk = ehash_socket(ctx, pkt);
-	enum ehash_result result;
-
-	if (!sk)
-		return EHASH_NONE;
-	result = ehash_meaning(sk);
-	bpf_sk_release(sk);
-	return result;
+	return ehash_lookup_fill(ctx, pkt, NULL);
 }
 
 __noinline int ehash_find(struct xdp_md *ctx, const struct hf_pkt *pkt)
@@ -70,28 +78,10 @@ __noinline int ehash_find(struct xdp_md *ctx, const struct hf_pkt *pkt)
 	return pkt ? ehash_lookup(ctx, pkt) : EHASH_NONE;
 }
 
-/* Of the kernel's; found by name, wherever it has it. */
-struct sock {
-	__u32 sk_ack_backlog;
-} __attribute__((preserve_access_index));
-
-/* The same, and if it is the listener that is met, how many connections wait
- * in its accept queue. */
 __noinline int ehash_find_fill(struct xdp_md *ctx, const struct hf_pkt *pkt,
 			       __u32 *fill)
 {
-	struct bpf_sock *sk = pkt ? ehash_socket(ctx, pkt) : NULL;
-	enum ehash_result result;
-	struct sock *full;
-
-	if (!sk)
-		return EHASH_NONE;
-	result = ehash_meaning(sk);
-	full = (struct sock *)bpf_skc_to_tcp_sock(sk);
-	if (full && fill && sk->state == TCP_STATE_LISTEN)
-		*fill = full->sk_ack_backlog;
-	bpf_sk_release(sk);
-	return result;
+	return pkt && fill ? ehash_lookup_fill(ctx, pkt, fill) : EHASH_NONE;
 }
 
 /* Counts `n` unknown segments; more than the rate in a second: guard on. */

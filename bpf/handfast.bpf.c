@@ -3,31 +3,7 @@
  * The TCP three-way handshake in XDP: what arrives for a listed port is
  * answered, given to the daemon, or passed on as it came.
  */
-#include <stdbool.h>
-#include <linux/bpf.h>
-#include <linux/errno.h>
-#include <linux/if_ether.h>
-#include <linux/in.h>
-#include <linux/ip.h>
-#include <linux/ipv6.h>
-#include <linux/pkt_cls.h>
-#include <linux/tcp.h>
-#include <bpf/bpf_endian.h>
-#include <bpf/bpf_helpers.h>
-
-#include "handfast/abi.h"
-#include "handfast/cookie.h"
-#include "handfast/csum.h"
-#include "handfast/options.h"
-#include "handfast/segment.h"
-#include "handfast/seq.h"
-
-#define IP_MF 0x2000
-#define IP_OFFSET 0x1fff
-
-#include "maps.h"
-#include "count.h"
-#include "parse.h"
+#include "base.h"
 #include "check.h"
 #include "device.h"
 #include "recent.h"

@@ -9,13 +9,13 @@
 
 #include <cap-ng.h>
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
 #include <linux/capability.h>
 
 #include "cli/probe.h"
 #include "common/sysctl.h"
+#include "common/world.h"
 
 static enum probe_answer answer(int result)
 {
@@ -104,18 +104,6 @@ static enum probe_answer jit(void)
 	return value ? PROBE_YES : PROBE_NO;
 }
 
-static enum probe_answer kfunc(const char *name)
-{
-	struct btf *btf = btf__load_vmlinux_btf();
-	int id;
-
-	if (!btf)
-		return PROBE_UNKNOWN;
-	id = btf__find_by_name_kind(btf, name, BTF_KIND_FUNC);
-	btf__free(btf);
-	return id > 0 ? PROBE_YES : PROBE_NO;
-}
-
 int probes_run(struct probe probes[PROBES_MAX])
 {
 	enum bpf_prog_type xdp = BPF_PROG_TYPE_XDP;
@@ -137,7 +125,7 @@ int probes_run(struct probe probes[PROBES_MAX])
 	    {"tcp_repair", "the daemon's sockets", tcp_repair()},
 	    {"tun", "injection of late segments", tun()},
 	    {"sk_assign_tcp_reqsk", "listeners with delivery kernel (6.9)",
-	     kfunc("bpf_sk_assign_tcp_reqsk")},
+	     answer(hf_kernel_has("bpf_sk_assign_tcp_reqsk"))},
 	};
 	int i, n = sizeof(list) / sizeof(list[0]);
 

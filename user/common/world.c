@@ -281,12 +281,14 @@ static int world_fill(struct hf_world *world)
 	return 0;
 }
 
-static bool kernel_has(const char *function)
+int hf_kernel_has(const char *function)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
-	bool has =
-	    btf && btf__find_by_name_kind(btf, function, BTF_KIND_FUNC) > 0;
+	int has;
 
+	if (!btf)
+		return -errno;
+	has = btf__find_by_name_kind(btf, function, BTF_KIND_FUNC) > 0;
 	btf__free(btf);
 	return has;
 }
@@ -297,7 +299,7 @@ static int deliver_load(struct hf_world *world)
 	struct bpf_map *map;
 	int err = 0;
 
-	if (!kernel_has("bpf_sk_assign_tcp_reqsk"))
+	if (hf_kernel_has("bpf_sk_assign_tcp_reqsk") != 1)
 		return 0;
 	world->deliver = deliver_bpf__open();
 	if (!world->deliver)

@@ -53,7 +53,7 @@ struct hf_world {
 /* Which programs hf_world_open() loads. */
 enum hf_world_programs {
 	HF_WORLD_XDP = 1,    /* `attach`: the XDP program */
-	HF_WORLD_DAEMON = 2, /* the daemon: request_ops, inject or deliver */
+	HF_WORLD_DAEMON = 2, /* the daemon: request_ops, inject, deliver */
 };
 
 /*
@@ -99,6 +99,9 @@ int hf_world_daemon_pid(const char *bpffs);
 
 /* Sums a per-CPU value made of __u64 over all CPUs: `out` gets n of them. */
 int hf_percpu_sum(int map_fd, __u32 key, __u64 *out, size_t n);
+
+/* Whether the kernel has this function: 1, 0, or -errno: it has no BTF. */
+int hf_kernel_has(const char *function);
 
 /* CLOCK_MONOTONIC, as bpf_ktime_get_ns(). */
 __u64 hf_now_ns(void);

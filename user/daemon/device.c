@@ -37,7 +37,7 @@ static struct device *device_find(uint32_t ifindex)
 
 /* What XDP needs to know of it, and `handfast status`, which cannot ask a
  * ring. */
-static void device_show(const struct device *d)
+static void device_show(const struct device *d, uint32_t deliver_ifindex)
 {
 	struct hf_device v;
 	uint32_t n = 0;
@@ -45,16 +45,16 @@ static void device_show(const struct device *d)
 	for (uint32_t i = 0; i < d->queues; i++)
 		n += d->workers[i].xsk.zerocopy;
 	if (bpf_map_lookup_elem(hfd.world.maps.devices, &d->ifindex, &v) ||
-	    (v.zerocopy_rings == n && v.deliver_ifindex == d->deliver.out))
+	    (v.zerocopy_rings == n && v.deliver_ifindex == deliver_ifindex))
 		return;
 	v.zerocopy_rings = n;
-	v.deliver_ifindex = d->deliver.out;
+	v.deliver_ifindex = deliver_ifindex;
 	bpf_map_update_elem(hfd.world.maps.devices, &d->ifindex, &v, BPF_EXIST);
 }
 
 static int device_publish(const struct device *d)
 {
-	device_show(d);
+	device_show(d, d->deliver.out);
 	for (uint32_t i = 0; i < d->queues; i++) {
 		uint32_t slot = d->first_xsk + i;
 
@@ -94,24 +94,18 @@ void device_check_all(void)
 			"delivery kernel go through the daemon from now on",
 			d->deliver.name, d->name);
 		deliver_close(&d->deliver);
-		device_show(d);
+		device_show(d, 0);
 	}
 }
 
 static void device_unpublish(const struct device *d)
 {
-	struct hf_device v;
-
 	for (uint32_t i = 0; i < d->queues; i++) {
 		uint32_t slot = d->first_xsk + i;
 
 		bpf_map_delete_elem(hfd.world.maps.xsks, &slot);
 	}
-	if (bpf_map_lookup_elem(hfd.world.maps.devices, &d->ifindex, &v) ||
-	    !v.deliver_ifindex)
-		return;
-	v.deliver_ifindex = 0;
-	bpf_map_update_elem(hfd.world.maps.devices, &d->ifindex, &v, BPF_EXIST);
+	device_show(d, 0);
 }
 
 /* Not in the list (any more): nobody but its own workers knows it. */
